@@ -1,0 +1,690 @@
+"""Turn domain results into JSON-ready answers, with their sentences: what the API sends and the command line prints.
+
+Money and rates become decimal texts, dates ISO texts. What depends on the rules alone is built once per rule.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from functools import lru_cache
+from typing import Any
+
+from advisor.catalog.programs import Process, Remedy
+from advisor.domain.advice import Advice, LineAdvice, ScenarioTotal
+from advisor.domain.assessment import Assessment, Finding, Observation, Slot
+from advisor.domain.fees import (
+    FEES,
+    BusinessOrders,
+    Category,
+    ClosingBand,
+    ClosingFeeTable,
+    DigitalServices,
+    Estimate,
+    FeeRule,
+    FeeSchedule,
+    LineEstimate,
+    Parts,
+    Plan,
+    PriceRange,
+    RefundAdministration,
+    Tier,
+)
+from advisor.domain.formulas import INTEGERS, rate_ppm
+from advisor.domain.numbers import PPM, format_decimal, format_rate, half_up
+from advisor.domain.program import (
+    MARKETPLACES,
+    Bar,
+    Criterion,
+    Fact,
+    FactValue,
+    Metric,
+    Outcome,
+    Program,
+    Rule,
+    Threshold,
+    rules_in_force,
+)
+from advisor.domain.sources import Dated, Source, Validity, in_force
+from advisor.messages import ADVICE_REASONS, FACT_REASONS, REASONS, TEXTS, WARNINGS, Messages
+
+Answer = dict[str, Any]
+
+
+# Sources and dates
+
+
+def source(one: Source) -> Answer:
+    """Describe a source."""
+    return {
+        "url": one.url,
+        "title": one.title,
+        "publisher": one.publisher,
+        "trust": one.trust,
+        "published_on": _day(one.published_on),
+        "read_on": one.read_on.isoformat(),
+    }
+
+
+def _sources(several: Sequence[Source]) -> list[Answer]:
+    return [source(one) for one in several]
+
+
+def _day(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()
+
+
+def _validity(validity: Validity) -> Answer:
+    return {
+        "effective_from": validity.start.isoformat(),
+        "effective_from_kind": validity.start_kind,
+        "effective_to": _day(validity.end),
+        "effective_to_kind": validity.end_kind,
+    }
+
+
+# Assessments
+
+
+def assessments(
+    marketplace: str, as_of: date, results: Sequence[Assessment], process: Process, messages: Messages
+) -> Answer:
+    """Answer a request to assess."""
+    return {
+        "marketplace": marketplace,
+        "as_of": as_of.isoformat(),
+        "assessments": [assessment(one, process, messages) for one in results],
+    }
+
+
+def assessment(one: Assessment, process: Process, messages: Messages) -> Answer:
+    """Answer one program."""
+    return {
+        "program": one.program.id,
+        "verdict": one.verdict,
+        "score": one.score,
+        "findings": [finding(each, process, messages) for each in one.findings],
+        "missing": [_missing(criterion) for criterion in one.missing],
+        "next_steps": _next_steps(one, process, messages),
+        "unused": [_slot(slot) for slot in one.unused],
+    }
+
+
+def compact(one: Assessment) -> Answer:
+    """Answer one program in short: what a portfolio shows."""
+    return {
+        "program": one.program.id,
+        "verdict": one.verdict,
+        "score": one.score,
+        "missed": [each.rule.criterion.id for each in one.findings if each.outcome is Outcome.MISSED and each.required],
+        "missing": [_missing(criterion) for criterion in one.missing],
+    }
+
+
+def _missing(criterion: Criterion) -> Answer:
+    if isinstance(criterion.subject, Fact):
+        return {"fact": criterion.subject.key}
+    return {"metric": criterion.subject.key, "window_days": criterion.window_days, "segment": criterion.segment}
+
+
+def _slot(slot: Slot) -> Answer:
+    return {"metric": slot.metric, "window_days": slot.window_days, "segment": slot.segment}
+
+
+def _next_steps(one: Assessment, process: Process, messages: Messages) -> list[Answer]:
+    """Say what to do about every missed criterion, required ones first, by stage of the business process."""
+    order = [stage.id for stage in process.stages]
+    missed = [each for each in one.findings if each.outcome is Outcome.MISSED]
+    missed.sort(key=lambda each: (not each.required, order.index(each.rule.criterion.subject.stage)))
+    steps, said = [], set()
+    for each in missed:
+        criterion = each.rule.criterion
+        for remedy in process.remedies.get(criterion.subject.key, ()):
+            if remedy not in said:
+                said.add(remedy)
+                text = messages.text(remedy.text)
+                steps.append({"criterion": criterion.id, "stage": criterion.subject.stage, "text": text})
+    return steps
+
+
+@lru_cache(maxsize=4096)
+def _rule(rule: Rule) -> Answer:
+    """What a finding says that depends on the rule alone."""
+    criterion, threshold = rule.criterion, rule.threshold
+    fact = isinstance(criterion.subject, Fact)
+    return {
+        "criterion": criterion.id,
+        "metric": None if fact else criterion.subject.key,
+        "fact": criterion.subject.key if fact else None,
+        "window_days": criterion.window_days,
+        "segment": criterion.segment,
+        "level": threshold.level,
+        "basis": threshold.basis,
+        "comparison": threshold.bar.comparison,
+        "threshold": bar_value(criterion.subject, threshold.bar),
+        **_validity(threshold.validity),
+    }
+
+
+@lru_cache(maxsize=4096)
+def _rule_sources(rule: Rule) -> list[Answer]:
+    return _sources(rule.threshold.bar.sources)
+
+
+@lru_cache(maxsize=4096)
+def _also_published(bar: Bar, subject: Metric | Fact, outcome: Outcome) -> Answer:
+    return {
+        "threshold": bar_value(subject, bar),
+        "comparison": bar.comparison,
+        "outcome": outcome,
+        "note": bar.note,
+        "sources": _sources(bar.sources),
+    }
+
+
+def bar_value(subject: Metric | Fact, bar: Bar) -> Any:
+    """Write a threshold: a decimal text for rates, else the value itself; None where nobody publishes one."""
+    if isinstance(subject, Metric) and subject.kind == "rate" and isinstance(bar.value, int):
+        return format_rate(bar.value)
+    return _fact_value(bar.value)
+
+
+def _fact_value(value: FactValue | None) -> Any:
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def finding(one: Finding, process: Process, messages: Messages) -> Answer:
+    """Answer one criterion."""
+    subject = one.rule.criterion.subject
+    remedies: list[Answer] = []
+    if one.outcome is Outcome.MISSED:
+        remedies = [_remedy(remedy, messages) for remedy in process.remedies.get(subject.key, ())]
+    return {
+        **_rule(one.rule),
+        "observed": _observed(one),
+        "outcome": one.outcome,
+        "reason": one.reason,
+        "headroom": _headroom(one),
+        "recovery": _recovery(one, subject),
+        "also_published": [_also_published(bar, subject, outcome) for bar, outcome in one.also_published],
+        "message": message(one, messages),
+        "consequence": one.rule.threshold.consequence and messages.text(one.rule.threshold.consequence),
+        "note": one.rule.threshold.bar.note,
+        "stage": subject.stage,
+        "remedies": remedies,
+        "sources": _rule_sources(one.rule),
+    }
+
+
+def _recovery(one: Finding, subject: Metric | Fact) -> Answer | None:
+    if one.recovery is None or isinstance(subject, Fact):
+        return None
+    return {"clean": one.recovery, "unit": subject.unit}
+
+
+def _remedy(remedy: Remedy, messages: Messages) -> Answer:
+    return {"text": messages.text(remedy.text), "why": messages.text(remedy.why), "sources": _sources(remedy.sources)}
+
+
+def _observed(one: Finding) -> Any:
+    seen = one.observed
+    if isinstance(seen, Observation):
+        return {"count": None if seen.bare else seen.count, "of": None if seen.bare else seen.of, "rate": _rate(seen)}
+    if one.between is not None:
+        (low, of), (high, _) = one.between
+        lowest, highest = _ratio(low, of), _ratio(high, of)
+        return {"count": None, "of": None, "rate": None, "between": {"lowest": lowest, "highest": highest}}
+    return None if seen is None else {"value": _fact_value(seen)}
+
+
+def _rate(seen: Observation) -> str | None:
+    return None if not seen.of else _ratio(seen.count, seen.of)
+
+
+def _ratio(count: int, of: int) -> str:
+    return format_rate(rate_ppm(INTEGERS, count, of))
+
+
+def _headroom(one: Finding) -> Answer | None:
+    if one.headroom is None:
+        return None
+    ppm = one.headroom.ppm
+    rate = None if ppm is None else format_rate(ppm) if ppm >= 0 else "-" + format_rate(-ppm)
+    return {"count": one.headroom.count, "rate": rate}
+
+
+def message(one: Finding, messages: Messages) -> str:
+    """Say what one finding found, in a sentence or two."""
+    criterion, bar = one.rule.criterion, one.rule.threshold.bar
+    subject, seen = criterion.subject, one.observed
+    of = seen.of if isinstance(seen, Observation) else None
+    unit = messages.text(subject.unit) if isinstance(subject, Metric) else ""
+    sentences = FACT_REASONS if isinstance(subject, Fact) else REASONS
+    return messages.text(
+        sentences[one.reason],
+        {
+            "label": messages.text(criterion.label),
+            "observed": _observed_text(seen, unit, messages),
+            "bar": "" if bar.comparison is None else messages.bar(bar.comparison, _bar_text(subject, bar, messages)),
+            "minimum": one.rule.threshold.minimum_volume,
+            "unit": unit,
+            "of": of,
+        },
+    )
+
+
+def _observed_text(seen: Observation | FactValue | None, unit: str, messages: Messages) -> str:
+    if isinstance(seen, Observation):
+        if seen.of is None:
+            return str(seen.count)
+        if not seen.of:
+            return messages.percent(0)
+        rate = messages.percent(rate_ppm(INTEGERS, seen.count, seen.of))
+        if seen.bare:
+            return rate
+        return messages.text(TEXTS["counted"], {"rate": rate, "count": seen.count, "of": seen.of, "unit": unit})
+    return _fact_text(seen, messages)
+
+
+def _fact_text(value: FactValue | None, messages: Messages) -> str:
+    if isinstance(value, bool):
+        return messages.text(TEXTS["yes" if value else "no"])
+    return str(_fact_value(value))
+
+
+def _bar_text(subject: Metric | Fact, bar: Bar, messages: Messages) -> str:
+    if isinstance(subject, Metric) and subject.kind == "rate" and isinstance(bar.value, int):
+        return messages.percent(bar.value)
+    return _fact_text(bar.value, messages)
+
+
+# Programs
+
+
+def program_list(programs: Sequence[Program], messages: Messages) -> Answer:
+    """List the programs."""
+    return {
+        "programs": [
+            {
+                "program": one.id,
+                "title": messages.text(one.title),
+                "summary": messages.text(one.summary),
+                "marketplaces": list(one.marketplaces),
+                "criteria": [criterion.id for criterion in one.criteria],
+            }
+            for one in programs
+        ]
+    }
+
+
+def program(one: Program, marketplace: str | None, as_of: date, messages: Messages) -> Answer:
+    """Describe a program's criteria as they stand at a marketplace on a day, or everywhere on that day."""
+    places = list(MARKETPLACES) if marketplace is None else [marketplace]
+    standing = {place: rules_in_force(one, place, as_of) for place in places}
+    criteria = []
+    for criterion in one.criteria:
+        blocks = {rule.threshold for rules in standing.values() for rule in rules if rule.criterion is criterion}
+        ordered = [block for block in criterion.thresholds if block in blocks]
+        if ordered:
+            criteria.append(_criterion(criterion, ordered, places, messages))
+    return {
+        "program": one.id,
+        "title": messages.text(one.title),
+        "summary": messages.text(one.summary),
+        "marketplace": marketplace,
+        "as_of": as_of.isoformat(),
+        "covered": [place for place, rules in standing.items() if rules],
+        "criteria": criteria,
+        "notes": [
+            {
+                "marketplaces": sorted(note.marketplaces),
+                "text": messages.text(note.text),
+                "sources": _sources(note.sources),
+            }
+            for note in one.notes
+            if note.marketplaces & set(places)
+        ],
+    }
+
+
+def _criterion(criterion: Criterion, blocks: Sequence[Threshold], places: Sequence[str], messages: Messages) -> Answer:
+    subject = criterion.subject
+    answer: Answer = {
+        "criterion": criterion.id,
+        "label": messages.text(criterion.label),
+        "metric": subject.key if isinstance(subject, Metric) else None,
+        "fact": subject.key if isinstance(subject, Fact) else None,
+        "window_days": criterion.window_days,
+        "segment": criterion.segment,
+        "stage": subject.stage,
+        "reads": _reads(subject, messages),
+        "thresholds": [
+            {
+                "marketplaces": [place for place in places if place in block.marketplaces],
+                "level": block.level,
+                "basis": block.basis,
+                "comparison": block.bar.comparison,
+                "threshold": bar_value(subject, block.bar),
+                "minimum_volume": block.minimum_volume,
+                "consequence": block.consequence and messages.text(block.consequence),
+                "note": block.bar.note,
+                **_validity(block.validity),
+                "also_published": [
+                    {
+                        "threshold": bar_value(subject, bar),
+                        "comparison": bar.comparison,
+                        "note": bar.note,
+                        "sources": _sources(bar.sources),
+                    }
+                    for bar in block.also_published
+                ],
+                "sources": _sources(block.bar.sources),
+            }
+            for block in blocks
+        ],
+    }
+    return answer
+
+
+def _reads(subject: Metric | Fact, messages: Messages) -> Answer:
+    """Describe the metric or fact that a criterion reads."""
+    if isinstance(subject, Fact):
+        return {"kind": subject.kind, "label": messages.text(subject.label), "choices": list(subject.choices)}
+    return {
+        "kind": subject.kind,
+        "label": messages.text(subject.label),
+        "counts": messages.text(subject.counts),
+        "of": subject.of and messages.text(subject.of),
+        "unit": messages.text(subject.unit),
+        "good": subject.good,
+        "components": list(subject.components),
+        "seller_fulfilled_only": subject.seller_fulfilled_only,
+        "sources": _sources(subject.sources),
+    }
+
+
+# Fee schedules
+
+
+def schedule_list(schedules: Sequence[FeeSchedule], messages: Messages) -> Answer:
+    """List the fee schedules."""
+    return {
+        "fee_schedules": [
+            {
+                "marketplace": one.marketplace,
+                "currency": one.currency,
+                "covered": one.covered,
+                "categories": len(one.categories),
+                "note": messages.text(one.note),
+            }
+            for one in schedules
+        ]
+    }
+
+
+def schedule(one: FeeSchedule, as_of: date, messages: Messages) -> Answer:
+    """Describe a fee schedule as it stands on a day."""
+    money = one.decimals
+
+    def standing(blocks: Sequence[Any], describe: Any) -> Any:
+        block = in_force(blocks, as_of)
+        return None if block is None else describe(block, money)
+
+    plans = [plan for plan in one.plans if plan.validity.covers(as_of)]
+    categories = [_category(category, as_of, money, messages) for category in one.categories.values()]
+    return {
+        "marketplace": one.marketplace,
+        "currency": one.currency,
+        "as_of": as_of.isoformat(),
+        "covered": any(category["rules"] for category in categories),
+        "prices_include_tax": one.prices_include_tax,
+        "fulfillment": list(one.channels) if one.covered else [],
+        "note": messages.text(one.note),
+        "selling_plans": [_plan(plan, money) for plan in plans],
+        "refund_administration": standing(one.refund_administration, _refund),
+        "digital_services": standing(one.digital_services, _digital),
+        "business_orders": standing(one.business_orders, _business),
+        "closing_fee_table": standing(one.closing_fee_tables, _closing_table),
+        "tax_on_fees": format_rate(one.tax_on_fees_ppm) if one.tax_on_fees_ppm else None,
+        "categories": categories,
+        "facts": [{"text": messages.text(each.text), "sources": _sources(each.sources)} for each in one.remarks],
+        "sources": _sources(one.sources),
+    }
+
+
+def _money(amount: int | None, decimals: int) -> str | None:
+    return None if amount is None else format_decimal(amount, decimals)
+
+
+def _cited(block: Any) -> Answer:
+    dated: Dated = block
+    return {**_validity(dated.validity), "confidence": block.confidence, "sources": _sources(block.sources)}
+
+
+def _plan(plan: Plan, money: int) -> Answer:
+    return {
+        "selling_plan": plan.selling_plan,
+        "monthly": _money(plan.monthly, money),
+        "per_item": _money(plan.per_item, money),
+        **_cited(plan),
+    }
+
+
+def _refund(block: RefundAdministration, money: int) -> Answer:
+    return {"share": format_rate(block.share_ppm), "cap": _money(block.cap, money), **_cited(block)}
+
+
+def _digital(block: DigitalServices, money: int) -> Answer:
+    return {
+        "others": None if block.others_ppm is None else format_rate(block.others_ppm),
+        "home": {country: format_rate(rate) for country, rate in block.home_ppm.items()},
+        "on_fulfillment": block.on_fulfillment,
+        "note": block.note,
+        **_cited(block),
+    }
+
+
+def _business(block: BusinessOrders, money: int) -> Answer:
+    return {"rule": block.rule, "text": block.text, **_cited(block)}
+
+
+def _closing_table(block: ClosingFeeTable, money: int) -> Answer:
+    def band(one: ClosingBand) -> Answer:
+        groups = {name: _money(fee, money) for name, fee in one.groups.items()}
+        return {"to": _money(one.up_to, money), "fee": _money(one.fee, money), "groups": groups or None}
+
+    channels = {channel: [band(one) for one in bands] for channel, bands in block.channels.items()}
+    return {"channels": channels, **_cited(block)}
+
+
+def _category(category: Category, as_of: date, money: int, messages: Messages) -> Answer:
+    standing = [one for one in category.versions if one.validity.covers(as_of)]
+    return {
+        "category": category.key,
+        "label": messages.text(category.label),
+        "also_known_as": list(category.also_known_as),
+        "closing_groups": list(category.closing_groups),
+        "rules": [_fee_rule(one, money) for one in standing],
+    }
+
+
+def _fee_rule(rule: FeeRule, money: int) -> Answer:
+    def tiers(several: Sequence[Tier]) -> list[Answer]:
+        return [{"to": _money(one.up_to, money), "rate": format_rate(one.rate_ppm)} for one in several]
+
+    return {
+        "fulfillment": sorted(rule.channels),
+        "basis": rule.basis,
+        "shape": rule.shape,
+        "bands": tiers(rule.bands),
+        "slices": tiers(rule.slices),
+        "minimum": _money(rule.minimum, money),
+        "closing_fee": rule.closing_fee if rule.closing_fee == "table" else _money(rule.closing_fee, money),  # type: ignore[arg-type]
+        "note": rule.note,
+        "verified_on": rule.verified_on.isoformat(),
+        **_cited(rule),
+    }
+
+
+# Fee estimates and advice
+
+
+def estimate(one: Estimate, as_of: date, messages: Messages) -> Answer:
+    """Answer a request to estimate fees."""
+    schedule, money = one.schedule, one.schedule.decimals
+    totals: Answer = {"currency": schedule.currency, "complete": one.complete}
+    if one.total is None:
+        totals |= dict.fromkeys(PART_NAMES)
+    else:
+        totals |= _parts(one.total, money)
+    totals["subscription"] = _money(one.subscription, money)
+    return {
+        "marketplace": schedule.marketplace,
+        "as_of": as_of.isoformat(),
+        "currency": schedule.currency,
+        "lines": [line_estimate(each, schedule, messages) for each in one.lines],
+        "totals": totals,
+    }
+
+
+PART_NAMES = (
+    "total_sales_price",
+    "sales_tax",
+    *FEES,
+    "total_fees",
+    "tax_on_fees",
+    "net_proceeds",
+    "contribution",
+    "effective_rate",
+)
+
+
+def _parts(parts: Parts, money: int) -> Answer:
+    answer: Answer = {name: _money(getattr(parts, name), money) for name in PART_NAMES[:-1]}
+    total = parts.total_sales_price
+    answer["effective_rate"] = format_rate(half_up(parts.total_fees * PPM, total)) if total else None
+    return answer
+
+
+def _warnings(codes: Sequence[str], messages: Messages) -> list[Answer]:
+    return [{"code": code, "detail": messages.text(WARNINGS[code])} for code in codes]
+
+
+def line_estimate(one: LineEstimate, schedule: FeeSchedule, messages: Messages) -> Answer:
+    """Answer one line."""
+    money = schedule.decimals
+    return {
+        "ref": one.line.ref,
+        "category": one.line.category,
+        "currency": schedule.currency,
+        "per_unit": None if one.per_unit is None else _parts(one.per_unit, money),
+        "units": one.line.units,
+        "total": None if one.total is None else _parts(one.total, money),
+        "complete": one.complete,
+        "minimum_applied": one.minimum_applied,
+        "tiers": [
+            {
+                "from": _money(tier.start, money),
+                "to": _money(tier.end, money),
+                "rate": format_rate(tier.rate_ppm),
+                "base": _money(tier.base, money),
+                "fee": _exact_money(tier.fee_exact, money),
+            }
+            for tier in one.tiers
+        ],
+        "rule": None if one.rule is None else _applied_rule(one.rule, schedule, money),
+        "profitable_ranges": _ranges(one.profitable_ranges, money),
+        "warnings": _warnings(one.warnings, messages),
+    }
+
+
+def _applied_rule(rule: FeeRule, schedule: FeeSchedule, money: int) -> Answer:
+    return {
+        "schedule": schedule.marketplace,
+        "shape": rule.shape,
+        "basis": rule.basis,
+        "minimum": _money(rule.minimum, money),
+        "verified_on": rule.verified_on.isoformat(),
+        "note": rule.note,
+        **_cited(rule),
+    }
+
+
+def _exact_money(exact: int, money: int) -> str:
+    """Write an exact fee in 1e-6 minor units: rounded to six decimals, with at least the currency's own."""
+    text = format_decimal(half_up(exact, 10**money), 6)
+    whole, fraction = text.split(".")
+    fraction = fraction.rstrip("0").ljust(money, "0")
+    return f"{whole}.{fraction}" if fraction else whole
+
+
+def _ranges(ranges: Sequence[PriceRange] | None, money: int) -> list[Answer] | None:
+    if ranges is None:
+        return None
+    return [{"from": _money(one.start, money), "to": _money(one.end, money)} for one in ranges]
+
+
+def advice(one: Advice, schedule: FeeSchedule, marketplace: str, as_of: date, process: Process, messages: Messages) -> Answer:
+    """Answer a request for advice."""
+    money = schedule.decimals
+    return {
+        "marketplace": marketplace,
+        "as_of": as_of.isoformat(),
+        "currency": schedule.currency,
+        "assessment": {"verdict": one.verdict, **assessments(marketplace, as_of, one.assessments, process, messages)},
+        "fixed_monthly_cost": _money(one.fixed_monthly_cost, money),
+        "lines": [_line_advice(line, schedule, messages) for line in one.lines],
+        "totals": [_scenario_total(total, money) for total in one.totals],
+        "recommendation": {
+            "action": one.action,
+            "reasons": [{"code": code, "text": messages.text(ADVICE_REASONS[code])} for code in one.reasons],
+        },
+    }
+
+
+def _scenario_parts(parts: Parts, money: int) -> Answer:
+    answer = _parts(parts, money)
+    revenue, take_rate = answer.pop("total_sales_price"), answer.pop("effective_rate")
+    return {"b2b_revenue": revenue, **answer, "take_rate": take_rate}
+
+
+def _scenario_total(one: ScenarioTotal, money: int) -> Answer:
+    return {
+        "name": one.name,
+        "b2b_units": one.b2b_units,
+        **_scenario_parts(one.parts, money),
+        "contribution_after_fixed_cost": _money(one.after_fixed_cost, money),
+    }
+
+
+def _line_advice(one: LineAdvice, schedule: FeeSchedule, messages: Messages) -> Answer:
+    money = schedule.decimals
+    discounts = []
+    for offer in one.quantity_discounts:
+        parts = offer.estimate.per_unit
+        discounts.append(
+            {
+                "min_quantity": offer.min_quantity,
+                "unit_price": _money(offer.unit_price, money),
+                "referral_fee": parts and _money(parts.referral_fee, money),
+                "net_proceeds": parts and _money(parts.net_proceeds, money),
+                "contribution": parts and _money(parts.contribution, money),
+                "worth_it": offer.worth_it,
+            }
+        )
+    return {
+        "ref": one.line.line.ref,
+        "category": one.line.line.category,
+        "per_unit": None if one.estimate.per_unit is None else _parts(one.estimate.per_unit, money),
+        "complete": one.estimate.complete,
+        "scenarios": [
+            {
+                "name": result.name,
+                "b2b_units": result.b2b_units,
+                **_scenario_parts(result.parts, money),
+                "break_even_units": result.break_even_units,
+            }
+            for result in one.scenarios
+        ],
+        "quantity_discounts": discounts,
+        "profitable_ranges": _ranges(one.profitable_ranges, money),
+        "warnings": _warnings(one.warnings, messages),
+    }

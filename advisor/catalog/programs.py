@@ -1,0 +1,238 @@
+"""Read metrics, facts, programs, stages and the cited B2B share into domain objects."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from advisor.catalog.tables import Table, check_sequence
+from advisor.domain.advice import CitedShare
+from advisor.domain.program import (
+    MARKETPLACES,
+    Bar,
+    Criterion,
+    Fact,
+    FactValue,
+    Level,
+    Metric,
+    Note,
+    Program,
+    Threshold,
+    Vocabulary,
+)
+from advisor.domain.sources import Source
+
+STAGES = ("registration", "listing", "order-processing", "logistics", "after-sales")
+SEGMENTS = ("seller_fulfilled", "amazon_fulfilled", "business")
+COMPARISONS = ("below", "at_most", "at_least", "above", "equals")
+
+Sources = Mapping[str, Source]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Remedy:
+    """What to do about a missed metric or fact, and why it works. English texts are message ids of the catalog."""
+
+    text: str
+    why: str
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stage:
+    """A stage of the business process."""
+
+    id: str
+    label: str
+    summary: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Process:
+    """The business process: its stages in order, and the remedies by metric or fact key, most effective first."""
+
+    stages: tuple[Stage, ...]
+    remedies: Mapping[str, tuple[Remedy, ...]]
+
+
+def read_sources(top: Table) -> dict[str, Source]:
+    """Read one file of data/sources."""
+    found = {}
+    for key, table in top.named_tables().items():
+        found[key] = Source(
+            key=key,
+            title=table.text("title"),
+            url=table.text_or_none("url"),
+            publisher=table.text("publisher"),
+            trust=table.choice("trust", ("official", "staff", "reporting", "opinion")),
+            published_on=table.day("published_on") if table.has("published_on") else None,
+            read_on=table.day("read_on"),
+        )
+        url = found[key].url
+        if url is not None and not url.startswith(("https://", "http://")):
+            table.problem("url", f"found {url!r}; an address starts with https://, or the key is left out")
+        table.close()
+    top.close()
+    return found
+
+
+def read_vocabulary(top: Table, sources: Sources) -> Vocabulary:
+    """Read data/metrics.toml."""
+    metrics = {key: _metric(key, table, sources) for key, table in top.named_tables("metric").items()}
+    facts = {key: _fact(key, table, sources) for key, table in top.named_tables("fact").items()}
+    for metric in metrics.values():
+        for part in metric.components:
+            if part not in metrics or metrics[part].kind != "rate":
+                top.problem(f"metric.{metric.key}.components", f"found {part!r}, which is no metric of kind rate")
+    top.close()
+    return Vocabulary(metrics, facts)
+
+
+def _metric(key: str, table: Table, sources: Sources) -> Metric:
+    kind = table.choice("kind", ("rate", "counter"))
+    metric = Metric(
+        key=key,
+        label=table.text("label"),
+        kind=kind,
+        counts=table.text("counts"),
+        of=table.text("of") if kind == "rate" else None,
+        unit=table.text("unit"),
+        good=table.choice("good", ("low", "high")),
+        scope=table.choice("scope", ("account", "seller_fulfilled")),
+        components=table.words("components") if table.has("components") else (),
+        stage=table.choice("stage", STAGES),
+        note=table.text_or_none("note"),
+        sources=table.sources(sources),
+    )
+    table.close()
+    return metric
+
+
+def _fact(key: str, table: Table, sources: Sources) -> Fact:
+    kind = table.choice("kind", ("choice", "boolean", "integer", "date"))
+    fact = Fact(
+        key=key,
+        label=table.text("label"),
+        kind=kind,
+        choices=table.words("choices") if kind == "choice" else (),
+        lowest=table.integer("lowest", 0, 10**9) if kind == "integer" else None,
+        highest=table.integer("highest", 0, 10**9) if kind == "integer" else None,
+        stage=table.choice("stage", STAGES),
+        sources=table.sources(sources),
+    )
+    table.text_or_none("note")
+    table.close()
+    return fact
+
+
+def read_program(top: Table, name: str, vocabulary: Vocabulary, sources: Sources) -> Program:
+    """Read one file of data/programs."""
+    if top.text("program") != name:
+        top.problem("program", f"found {top.text('program')!r}; it is the file's own name, {name!r}")
+    criteria = [_criterion(table, vocabulary, sources) for table in top.tables("criterion", name_by="id")]
+    notes = []
+    for table in top.tables("note"):
+        note = Note(frozenset(table.words("marketplaces", MARKETPLACES)), table.text("text"), table.sources(sources))
+        notes.append(note)
+        table.close()
+    ids = [criterion.id for criterion in criteria]
+    for repeated in sorted({one for one in ids if ids.count(one) > 1}):
+        top.problem(f"criterion[{repeated}]", "this id stands twice; each criterion has its own")
+    program = Program(name, top.text("title"), top.text("summary"), tuple(criteria), tuple(notes))
+    top.close()
+    return program
+
+
+def _criterion(table: Table, vocabulary: Vocabulary, sources: Sources) -> Criterion:
+    subject: Metric | Fact
+    if table.has("fact"):
+        subject = vocabulary.facts[table.choice("fact", vocabulary.facts)]
+    else:
+        subject = vocabulary.metrics[table.choice("metric", vocabulary.metrics)]
+    thresholds = [_threshold(block, subject, sources) for block in table.tables("threshold")]
+    criterion = Criterion(
+        id=table.text("id"),
+        label=table.text("label"),
+        subject=subject,
+        window_days=table.integer("window_days", 1, 366) if table.has("window_days") else None,
+        segment=table.choice("segment", SEGMENTS) if table.has("segment") else None,
+        thresholds=tuple(thresholds),
+    )
+    for place in MARKETPLACES:
+        check_sequence(table, place, [block for block in thresholds if place in block.marketplaces])
+    if not thresholds:
+        table.problem("threshold", "this criterion has no [[criterion.threshold]]; give it at least one")
+    table.close()
+    return criterion
+
+
+def _threshold(table: Table, subject: Metric | Fact, sources: Sources) -> Threshold:
+    level = Level(table.choice("level", list(Level)))
+    also = []
+    for block in table.tables("also_published"):
+        also.append(_bar(block, subject, sources))
+        block.close()
+    threshold = Threshold(
+        marketplaces=frozenset(table.words("marketplaces", MARKETPLACES)),
+        validity=table.validity(),
+        level=level,
+        basis=table.choice("basis", ("official", "guideline")),
+        bar=_bar(table, subject, sources),
+        minimum_volume=table.integer("minimum_volume", 1, 10**9) if table.has("minimum_volume") else None,
+        consequence=table.text("consequence") if level is Level.REQUIRED else table.text_or_none("consequence"),
+        also_published=tuple(also),
+    )
+    if level is Level.REQUIRED and threshold.bar.value is None:
+        table.problem("value", 'found "unknown"; a required criterion needs a published figure')
+    table.close()
+    return threshold
+
+
+def _bar(table: Table, subject: Metric | Fact, sources: Sources) -> Bar:
+    cited, note = table.sources(sources), table.text_or_none("note")
+    if table.values.get("value") == "unknown":
+        table.has("value")
+        return Bar(None, None, cited, note)
+    comparison = table.choice("comparison", COMPARISONS)
+    value: FactValue
+    if isinstance(subject, Metric):
+        if (subject.good == "high") != (comparison in ("above", "at_least")):
+            table.problem("comparison", f"found {comparison!r}, but of {subject.key} {subject.good} values are good")
+        value = table.percent("value") if subject.kind == "rate" else table.integer("value", 0, 1000)
+    elif subject.kind == "integer":
+        value = table.integer("value", subject.lowest or 0, subject.highest or 0)
+    elif comparison != "equals":
+        table.problem("comparison", f"found {comparison!r}; a {subject.kind} is compared with equals")
+        value = False
+    elif subject.kind == "boolean":
+        value = table.flag("value")
+    elif subject.kind == "choice":
+        value = table.choice("value", subject.choices)
+    else:
+        value = table.day("value")
+    return Bar(comparison, value, cited, note)
+
+
+def read_process(top: Table, vocabulary: Vocabulary, sources: Sources) -> Process:
+    """Read data/stages.toml."""
+    stages = []
+    for table in top.tables("stage", name_by="id"):
+        stages.append(Stage(table.choice("id", STAGES), table.text("label"), table.text("summary")))
+        table.close()
+    if tuple(stage.id for stage in stages) != STAGES:
+        top.problem("stage", f"the stages are, in this order, {', '.join(STAGES)}")
+    remedies: dict[str, list[Remedy]] = {}
+    for table in top.tables("remedy"):
+        remedy = Remedy(table.text("text"), table.text("why"), table.sources(sources))
+        for key in table.words("for", [*vocabulary.metrics, *vocabulary.facts]):
+            remedies.setdefault(key, []).append(remedy)
+        table.close()
+    top.close()
+    return Process(tuple(stages), {key: tuple(found) for key, found in remedies.items()})
+
+
+def read_cited_share(top: Table, sources: Sources) -> CitedShare:
+    """Read data/b2b_share.toml."""
+    share = CitedShare(top.percent("low"), top.percent("high"), top.text("derivation"), top.sources(sources))
+    if share.low_ppm > share.high_ppm:
+        top.problem("low", "this is above `high`")
+    top.close()
+    return share

@@ -1,0 +1,304 @@
+"""Hold one account against one program on one day.
+
+Absent numbers are unknown: never zero, never a pass. The verdict is a conjunction over the required criteria.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import NamedTuple
+
+from advisor.domain import formulas
+from advisor.domain.formulas import INTEGERS, Allowance
+from advisor.domain.numbers import PPB, PPM, half_up
+from advisor.domain.program import (
+    Bar,
+    Criterion,
+    Fact,
+    FactValue,
+    Level,
+    Outcome,
+    Program,
+    Rule,
+    Verdict,
+    rules_in_force,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """A measured value: `count` of `of`, or a plain count (of is None).
+
+    A bare rate is its parts per billion of 10**9 (`bare`): the same comparisons serve, but it gives no counts.
+    """
+
+    count: int
+    of: int | None = None
+    bare: bool = False
+
+    @classmethod
+    def of_rate(cls, ppb: int) -> "Observation":
+        """Make an observation of a bare rate in parts per billion."""
+        return cls(ppb, PPB, bare=True)
+
+
+class Slot(NamedTuple):
+    """What an observation is of: its metric, window (None stands for every window) and segment."""
+
+    metric: str
+    window_days: int | None
+    segment: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One seller's presence on one marketplace: declared facts and measured observations. What is absent is unknown."""
+
+    facts: Mapping[str, FactValue] = field(default_factory=dict)
+    observations: Mapping[Slot, Observation] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Headroom:
+    """Further defects still allowed, and the same as a rate in ppm; negative when missed, None where unknowable."""
+
+    count: int | None
+    ppm: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One criterion's result.
+
+    `observed` is what was read (None when unknown or derived); `between` are the bounds, as (count, of), of a defect
+    rate known only by its components; `recovery` counts clean further orders.
+    """
+
+    rule: Rule
+    outcome: Outcome
+    reason: str
+    observed: Observation | FactValue | None = None
+    between: tuple[tuple[int, int], tuple[int, int]] | None = None
+    headroom: Headroom | None = None
+    recovery: int | None = None
+    score: int | None = None
+    also_published: tuple[tuple[Bar, Outcome], ...] = ()
+
+    @property
+    def required(self) -> bool:
+        """Whether it takes part in the verdict."""
+        return self.rule.threshold.level is Level.REQUIRED
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """One account against one program on one day."""
+
+    program: Program
+    verdict: Verdict
+    score: int | None
+    findings: tuple[Finding, ...]
+    missing: tuple[Criterion, ...]
+    unused: tuple[Slot, ...]
+
+
+def assess(program: Program, marketplace: str, as_of: date, account: Account) -> Assessment:
+    """Judge the account by the rules of that marketplace and day. Never guesses: without rules it is not covered."""
+    rules = rules_in_force(program, marketplace, as_of)
+    read: set[Slot] = set()
+    findings = tuple(_judge(rule, account, read) for rule in rules)
+    required = [finding for finding in findings if finding.required]
+    verdict = _verdict(required)
+    scores = [finding.score for finding in required if finding.score is not None]
+    decided = verdict in (Verdict.ELIGIBLE, Verdict.NOT_ELIGIBLE)
+    return Assessment(
+        program=program,
+        verdict=verdict,
+        score=min(scores) if decided else None,
+        findings=findings,
+        missing=tuple(f.rule.criterion for f in required if f.outcome is Outcome.UNKNOWN),
+        unused=tuple(slot for slot in account.observations if slot not in read),
+    )
+
+
+def _verdict(required: Sequence[Finding]) -> Verdict:
+    if not required:
+        return Verdict.NOT_COVERED
+    outcomes = {finding.outcome for finding in required}
+    if Outcome.MISSED in outcomes:
+        return Verdict.NOT_ELIGIBLE
+    if Outcome.UNKNOWN in outcomes or Outcome.MET not in outcomes:
+        return Verdict.UNDETERMINED
+    return Verdict.ELIGIBLE
+
+
+def _judge(rule: Rule, account: Account, read: set[Slot]) -> Finding:
+    subject = rule.criterion.subject
+    if isinstance(subject, Fact):
+        return _judge_fact(rule, subject, account.facts.get(subject.key))
+    observation = _observation(rule.criterion, subject.key, account, read)
+    if _other_channel(rule.criterion, account):
+        return Finding(rule, Outcome.NOT_APPLICABLE, "other_fulfillment_channel", observation)
+    if rule.threshold.bar.value is None:
+        return Finding(rule, Outcome.NOT_APPLICABLE, "no_published_threshold", observation)
+    if subject.components:
+        parts = [_observation(rule.criterion, key, account, read) for key in subject.components]
+        return _judge_defects(rule, observation, parts)
+    if observation is None:
+        return Finding(rule, Outcome.UNKNOWN, "not_provided")
+    return _judge_observation(rule, observation)
+
+
+def _other_channel(criterion: Criterion, account: Account) -> bool:
+    """Say whether the criterion is about orders of a channel that the account does not use."""
+    used = account.facts.get("fulfillment")
+    return criterion.channel is not None and used in ("seller", "amazon") and used != criterion.channel
+
+
+def _observation(criterion: Criterion, metric: str, account: Account, read: set[Slot]) -> Observation | None:
+    """Find the observation a criterion reads: its own window before one for every window, its own segment before the
+    whole account, which stands for a fulfillment segment unless the account uses both channels, and never for business.
+    """
+    segments: list[str | None] = [criterion.segment]
+    if criterion.segment in ("seller_fulfilled", "amazon_fulfilled") and account.facts.get("fulfillment") != "both":
+        segments.append(None)
+    for segment in segments:
+        for window in (criterion.window_days, None):
+            slot = Slot(metric, window, segment)
+            if slot in account.observations:
+                read.add(slot)
+                return account.observations[slot]
+    return None
+
+
+def _judge_fact(rule: Rule, fact: Fact, value: FactValue | None) -> Finding:
+    bar = rule.threshold.bar
+    if value is None:
+        return Finding(rule, Outcome.UNKNOWN, "not_provided")
+    also = tuple((other, _met(_fact_meets(other, value))) for other in rule.threshold.also_published)
+    met = _fact_meets(bar, value)
+    room = None
+    if fact.kind == "integer" and isinstance(value, int) and isinstance(bar.value, int):
+        spare = value - bar.value if bar.comparison in ("at_least", "above") else bar.value - value
+        room = Headroom(spare, None)
+    return Finding(
+        rule,
+        _met(met),
+        "meets_threshold" if met else "misses_threshold",
+        observed=value,
+        headroom=room,
+        score=100 if met else 0,
+        also_published=also,
+    )
+
+
+def _fact_meets(bar: Bar, value: FactValue) -> bool:
+    if bar.comparison == "equals":
+        return value == bar.value
+    if not isinstance(value, int) or not isinstance(bar.value, int):
+        raise TypeError(f"a fact compared with {bar.comparison} is an integer")
+    return {
+        "below": value < bar.value,
+        "at_most": value <= bar.value,
+        "at_least": value >= bar.value,
+        "above": value > bar.value,
+    }[bar.comparison or ""]
+
+
+def _judge_observation(rule: Rule, seen: Observation) -> Finding:
+    """Judge a count of a total. A counter is judged as a count of one thing."""
+    bar, of = rule.threshold.bar, 1 if seen.of is None else seen.of
+    if of == 0:
+        return Finding(rule, Outcome.UNKNOWN, "no_activity", seen)
+    minimum = rule.threshold.minimum_volume
+    if minimum is not None and not seen.bare and of < minimum:
+        return Finding(rule, Outcome.NOT_APPLICABLE, "below_minimum_volume", seen)
+    bad, allowed = _allowance(bar, seen.count, of, counter=seen.of is None)
+    met = formulas.meets(allowed, bad, of)
+    countable = not seen.bare
+    room = formulas.headroom(INTEGERS, allowed, bad, of)
+    return Finding(
+        rule,
+        _met(met),
+        "meets_threshold" if met else "misses_threshold",
+        observed=seen,
+        headroom=Headroom(
+            count=room if countable else None,
+            ppm=None if seen.of is None else half_up(allowed.ppm * of - bad * PPM, of),
+        ),
+        recovery=formulas.recovery(allowed, bad, of) if countable and seen.of is not None else None,
+        score=formulas.score(INTEGERS, allowed, bad, of),
+        also_published=tuple(
+            (other, _met(_bar_meets(other, seen.count, of, counter=seen.of is None)))
+            for other in rule.threshold.also_published
+        ),
+    )
+
+
+def _allowance(bar: Bar, count: int, of: int, counter: bool) -> tuple[int, Allowance]:
+    """Turn a bar and a value into defects and their allowance; a counter's threshold is that many of one thing."""
+    if bar.comparison is None or not isinstance(bar.value, int):
+        raise TypeError("a metric is held against a comparison and a number")
+    threshold = bar.value * PPM if counter else bar.value
+    return formulas.defects(bar.comparison, count, of), formulas.allowance(bar.comparison, threshold)
+
+
+def _bar_meets(bar: Bar, count: int, of: int, counter: bool) -> bool:
+    bad, allowed = _allowance(bar, count, of, counter)
+    return bool(formulas.meets(allowed, bad, of))
+
+
+def _judge_defects(rule: Rule, stated: Observation | None, parts: Sequence[Observation | None]) -> Finding:
+    """Judge a defect rate by its own number, or by its components.
+
+    An order with several defects counts once, so the true number lies between the largest component and their sum:
+    the sum within the bar is met, the largest beyond it is missed, anything between stays unknown.
+    """
+    known = [part for part in parts if part is not None]
+    complete = len(known) == len(parts)
+    comparable = len({(part.of, part.bare) for part in known}) == 1
+    low = max((part.count for part in known), default=0)
+    high = sum(part.count for part in known)
+    if stated is not None:
+        alike = comparable and (stated.of, stated.bare) == (known[0].of, known[0].bare)
+        if alike and stated.of and (stated.count < low or (complete and stated.count > high)):
+            return Finding(rule, Outcome.UNKNOWN, "contradictory", stated)
+        return _judge_observation(rule, stated)
+    if not known:
+        return Finding(rule, Outcome.UNKNOWN, "not_provided")
+    if not comparable:
+        return Finding(rule, Outcome.UNKNOWN, "components_not_comparable")
+    of, bare = known[0].of or 0, known[0].bare
+    if of == 0:
+        return Finding(rule, Outcome.UNKNOWN, "no_activity")
+    bar = rule.threshold.bar
+    bounds = ((low, of), (min(high, of), of))
+    if complete and _bar_meets(bar, min(high, of), of, counter=False):
+        judged, reason = min(high, of), "components_meet_threshold"
+    elif not _bar_meets(bar, low, of, counter=False):
+        judged, reason = low, "components_miss_threshold"
+    else:
+        reason = "components_inconclusive" if complete else "component_missing"
+        return Finding(rule, Outcome.UNKNOWN, reason, between=bounds if complete else None)
+    finding = _judge_observation(rule, Observation(judged, of, bare))
+    return replace(
+        finding,
+        reason=reason,
+        observed=None,
+        between=bounds if complete else None,
+        also_published=tuple(
+            (other, _bounded(other, low, min(high, of) if complete else None, of))
+            for other in rule.threshold.also_published
+        ),
+    )
+
+
+def _bounded(bar: Bar, low: int, high: int | None, of: int) -> Outcome:
+    """Answer a bar for a value known only by its bounds."""
+    if high is not None and _bar_meets(bar, high, of, counter=False):
+        return Outcome.MET
+    return Outcome.UNKNOWN if _bar_meets(bar, low, of, counter=False) else Outcome.MISSED
+
+
+def _met(met: bool) -> Outcome:
+    return Outcome.MET if met else Outcome.MISSED

@@ -1,0 +1,79 @@
+"""Every error the advisor raises on purpose.
+
+    AdvisorError                   something a person can act on
+    ├── DataError                  a file under data/ is wrong: for whoever edits the rules
+    ├── UnreadableInput            the bytes are not strict JSON, CSV, NDJSON or Parquet at all
+    │   └── InputTooLarge          they are more than the advisor takes
+    ├── InvalidInput               readable, but a value is wrong: one Problem per value
+    └── UnknownName                no program, marketplace or fee schedule of that name
+
+The texts are public: they name the place (file and key, JSON pointer, or row and column), what was found, what is
+allowed, and what to do. `advisor.web.problems` is the one place that turns them into HTTP, `advisor.cli` the one that
+turns them into exit codes.
+"""
+
+from dataclasses import dataclass
+
+
+class AdvisorError(Exception):
+    """Something went wrong that a person can put right."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataProblem:
+    """One thing wrong in one data file: where, what was found, and what is allowed."""
+
+    file: str
+    key: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.key}: {self.detail}"
+
+
+class DataError(AdvisorError):
+    """The rule data cannot be used. Carries every problem found, not only the first."""
+
+    def __init__(self, problems: list[DataProblem]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = problems
+
+
+class UnreadableInput(AdvisorError):
+    """The input cannot be read in the format it claims to be. `code` is stable; the text is for people."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+class InputTooLarge(UnreadableInput):
+    """The input is larger than the advisor takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One wrong value: a JSON pointer (RFC 6901) to it, a stable code, and a sentence that says what to do."""
+
+    pointer: str
+    code: str
+    detail: str
+
+
+class InvalidInput(AdvisorError):
+    """The input was read, but some values cannot be used. Carries every problem found."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("; ".join(f"{problem.pointer or '/'}: {problem.detail}" for problem in problems))
+        self.problems = problems
+
+
+class UnknownName(AdvisorError):
+    """The named thing does not exist."""
+
+    def __init__(self, kind: str, name: str, allowed: list[str]) -> None:
+        super().__init__(f"There is no {kind} named “{name}”. There are: {', '.join(allowed)}.")
+        self.kind = kind
+        self.name = name
+        self.allowed = allowed

@@ -1,0 +1,797 @@
+"""Turn request bodies into domain objects: schemas check the shape, then names and money are read by the rule data.
+
+Whatever is wrong ends as one `InvalidInput` with a JSON pointer, a stable code and a sentence for every wrong value.
+Unknown fields are refused; null or absent means unknown.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from marshmallow import RAISE, Schema, ValidationError, fields
+
+from advisor.catalog import Catalog
+from advisor.domain.advice import AdviceLine, QuantityDiscount, Scenario
+from advisor.domain.assessment import Account, Observation, Slot
+from advisor.domain.fees import CHANNELS, FeeLine, FeeSchedule
+from advisor.domain.numbers import HIGHEST_AMOUNT, HIGHEST_COUNT, HIGHEST_UNITS, PPB, PPM, parse_decimal
+from advisor.domain.program import MARKETPLACES, Fact, FactValue, Metric, Program, Vocabulary
+from advisor.errors import InvalidInput, Problem
+from advisor.strict_json import escape
+
+SELLING_PLANS = ("professional", "individual")
+SEGMENT = re.compile(r"seller_fulfilled|amazon_fulfilled|business|category:[a-z0-9_]{1,160}", re.ASCII)
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
+HIGHEST_UPLIFT_PPM = 100 * PPM
+MOST_LINES = 200
+MOST_ITEMS = 1000
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a value is refused: a stable code and what to do."""
+
+    code: str
+    detail: str
+
+
+def refuse(code: str, detail: str) -> ValidationError:
+    """Make the error that a field raises."""
+    return ValidationError(Refusal(code, detail))  # type: ignore[arg-type]
+
+
+class Value(fields.Field[Any]):
+    """A field whose refusals carry codes. `read` checks one JSON value; null and absent are unknown unless required."""
+
+    default_error_messages = {
+        "required": Refusal("missing", "This is missing; it has to be given."),  # type: ignore[dict-item]
+        "null": Refusal("missing", "This is null; it has to be given."),  # type: ignore[dict-item]
+    }
+
+    def __init__(self, *, required: bool = False, **kwargs: Any) -> None:
+        super().__init__(required=required, allow_none=not required, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
+        return self.read(value)
+
+    def read(self, value: Any) -> Any:
+        """Check one value that is not null."""
+        return value
+
+    def json_schema(self) -> dict[str, Any]:
+        """Describe the values it takes, as JSON Schema."""
+        return {}
+
+
+def decimal_schema(places: int, most: int, example: str) -> dict[str, Any]:
+    """Describe a decimal text of at most so many places, or a whole number."""
+    return {
+        "type": ["string", "integer"],
+        "format": "decimal",
+        "pattern": rf"^[0-9]{{1,12}}(\.[0-9]{{1,{places}}})?$",
+        "minimum": 0,
+        "maximum": most,
+        "example": example,
+    }
+
+
+class Text(Value):
+    """A text that is not too long."""
+
+    def __init__(self, longest: int = 200, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.longest = longest
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "string", "minLength": 1, "maxLength": self.longest}
+
+    def read(self, value: Any) -> str:
+        if not isinstance(value, str):
+            raise refuse("not_text", "This has to be a text.")
+        if not 1 <= len(value) <= self.longest:
+            raise refuse("wrong_length", f"This text has {len(value)} characters; it may have 1 to {self.longest}.")
+        return value
+
+
+class Word(Value):
+    """One of listed words."""
+
+    def __init__(self, choices: tuple[str, ...], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.choices = choices
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "string", "enum": list(self.choices)}
+
+    def read(self, value: Any) -> str:
+        if not isinstance(value, str) or value not in self.choices:
+            raise refuse("not_allowed", f"Allowed are {', '.join(self.choices)}.")
+        return value
+
+
+class Marketplace(Value):
+    """A marketplace, in any letter case; GB is taken as UK."""
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "string", "enum": [*MARKETPLACES, "GB"]}
+
+    def read(self, value: Any) -> str:
+        return read_marketplace(value)
+
+
+def read_marketplace(value: Any) -> str:
+    """Read a marketplace's name; raises ValidationError."""
+    name = value.upper() if isinstance(value, str) and value.isascii() else ""
+    name = "UK" if name == "GB" else name
+    if name not in MARKETPLACES:
+        raise refuse("unknown_marketplace", f"Allowed are {', '.join(MARKETPLACES)} (GB is taken as UK).")
+    return name
+
+
+class Country(Value):
+    """The country a seller is established in, as two letters (ISO 3166); GB is taken as UK."""
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "string", "pattern": "^[A-Za-z]{2}$", "example": "US"}
+
+    def read(self, value: Any) -> str:
+        name = value.upper() if isinstance(value, str) and value.isascii() else ""
+        if not COUNTRY.fullmatch(name):
+            raise refuse("not_a_country", "A country is two letters, such as US, UK or DE.")
+        return "UK" if name == "GB" else name
+
+
+class Day(Value):
+    """A date as YYYY-MM-DD."""
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "string", "format": "date", "example": "2026-11-22"}
+
+    def read(self, value: Any) -> date:
+        return read_day(value)
+
+
+def read_day(value: Any) -> date:
+    """Read a date; raises ValidationError."""
+    try:
+        if isinstance(value, str) and DAY.fullmatch(value):
+            return date.fromisoformat(value)
+    except ValueError:
+        pass
+    raise refuse("not_a_date", "A date is written YYYY-MM-DD and has to exist, such as 2026-11-22.")
+
+
+class Count(Value):
+    """A whole number within bounds: a JSON integer, not true, not 1.0, not a text."""
+
+    def __init__(self, low: int = 0, high: int = HIGHEST_COUNT, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.low, self.high = low, high
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "integer", "minimum": self.low, "maximum": self.high}
+
+    def read(self, value: Any) -> int:
+        return read_count(value, self.low, self.high)
+
+
+def read_count(value: Any, low: int, high: int) -> int:
+    """Read a whole number; raises ValidationError."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise refuse("not_a_whole_number", "This has to be a whole number, such as 12.")
+    if not low <= value <= high:
+        raise refuse("out_of_range", f"This may be from {low} to {high}.")
+    return value
+
+
+class Flag(Value):
+    """true or false."""
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "boolean"}
+
+    def read(self, value: Any) -> bool:
+        if not isinstance(value, bool):
+            raise refuse("not_true_or_false", "This has to be true or false.")
+        return value
+
+
+class Rate(Value):
+    """A rate as a decimal text or a whole number, read as parts per million (six decimals)."""
+
+    def __init__(self, high: int = PPM, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.high = high
+
+    def json_schema(self) -> dict[str, Any]:
+        return decimal_schema(6, self.high // PPM, "0.02")
+
+    def read(self, value: Any) -> int:
+        return read_decimal(value, 6, self.high)
+
+
+class Money(Value):
+    """An amount as a decimal text or a whole number of major units; its text is kept until the currency is known."""
+
+    def json_schema(self) -> dict[str, Any]:
+        return decimal_schema(6, HIGHEST_AMOUNT, "52.50")
+
+    def read(self, value: Any) -> str:
+        read_decimal(value, 6, HIGHEST_AMOUNT * PPM)
+        return str(value)
+
+
+def read_decimal(value: Any, places: int, high: int) -> int:
+    """Read a decimal text (or a JSON integer) as an integer of 10**-places; raises ValidationError."""
+    if isinstance(value, (float, Decimal)):
+        raise refuse("json_float", 'A decimal has to be sent as a text, such as "0.25", so that it stays exact.')
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        raise refuse("not_a_decimal", 'This has to be a decimal in quotes, such as "0.25".')
+    number = parse_decimal(str(value), places)
+    if number is None:
+        raise refuse(
+            "not_a_decimal",
+            f"A decimal has digits 0-9 and at most one full stop with up to {places} decimals: no sign, blank, "
+            'separator, exponent or percent sign, such as "0.25".',
+        )
+    if number > high:
+        raise refuse("out_of_range", f"This is too large; at most {high // 10**places} is possible.")
+    return number
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """An observation as sent: what was measured, for which window and segment. `unknown` for explicit nulls."""
+
+    count: int | None
+    of: int | None
+    rate_ppb: int | None
+    window_days: int | None
+    segment: str | None
+
+
+class Metrics(Value):
+    """Observations by metric: one object or a list of them each; null is unknown."""
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"$ref": "#/components/schemas/Metrics"}
+
+    def read(self, value: Any) -> dict[str, list[tuple[str, Measured]]]:
+        if not isinstance(value, dict):
+            raise refuse("not_an_object", "This has to be an object of observations by metric.")
+        found: dict[str, list[tuple[str, Measured]]] = {}
+        errors: dict[str, Any] = {}
+        for metric, given in value.items():
+            several = isinstance(given, list)
+            measured = []
+            wrong: dict[Any, Any] = {}
+            for index, one in enumerate(given if several else [given]):
+                try:
+                    seen = read_observation(one)
+                except ValidationError as error:
+                    wrong[index] = error.messages
+                else:
+                    if seen is not None:
+                        measured.append((f"/{index}" if several else "", seen))
+            if wrong:
+                errors[metric] = wrong if several else wrong[0]
+            found[metric] = measured
+        if errors:
+            raise ValidationError(errors)
+        return found
+
+
+_OBSERVATION = {"count", "of", "rate", "window_days", "segment"}
+
+
+def read_observation(given: Any) -> Measured | None:
+    """Read `{count, of}`, `{rate}` or `{count}`, each with optional window_days and segment; None is unknown."""
+    if given is None:
+        return None
+    if not isinstance(given, dict):
+        raise refuse("not_an_object", 'An observation is an object such as {"count": 3, "of": 1200} or {"rate": "0.0025"}.')
+    errors: dict[str, Any] = {
+        key: [Refusal("unknown_field", f"Allowed are {', '.join(sorted(_OBSERVATION))}.")] for key in given.keys() - _OBSERVATION
+    }
+    count = _try(errors, given, "count", lambda value: read_count(value, 0, HIGHEST_COUNT))
+    of = _try(errors, given, "of", lambda value: read_count(value, 0, HIGHEST_COUNT))
+    rate = _try(errors, given, "rate", lambda value: read_decimal(value, 9, PPB))
+    window = _try(errors, given, "window_days", lambda value: read_count(value, 1, 366))
+    segment = _try(errors, given, "segment", _read_segment)
+    if errors:
+        raise ValidationError(errors)
+    if count is None and of is None and rate is None:
+        if given.keys() & {"count", "of", "rate"}:
+            return None
+        raise refuse("no_value", "An observation has count and of, or rate, or (for counters) count.")
+    if rate is not None and (count is not None or of is not None):
+        raise refuse("rate_and_count", "Give either the rate, or count and of: not both.")
+    if of is not None and count is None:
+        raise refuse("half_a_pair", "`of` needs `count`: how many of them.")
+    if count is not None and of is not None and count > of:
+        raise refuse("count_above_of", f"{count} of {of} is impossible: `count` may be at most `of`.")
+    return Measured(count, of, rate, window, segment)
+
+
+def _try(errors: dict[str, Any], given: Mapping[str, Any], key: str, read: Callable[[Any], T]) -> T | None:
+    value = given.get(key)
+    if value is None:
+        return None
+    try:
+        return read(value)
+    except ValidationError as error:
+        errors[key] = error.messages
+        return None
+
+
+def _read_segment(value: Any) -> str:
+    if not isinstance(value, str) or not SEGMENT.fullmatch(value):
+        raise refuse("not_a_segment", "Allowed are seller_fulfilled, amazon_fulfilled, business and category:<key>.")
+    return value
+
+
+class Facts(Value):
+    """Declared facts by name; null is unknown."""
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"$ref": "#/components/schemas/Facts"}
+
+    def read(self, value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise refuse("not_an_object", "This has to be an object of facts by name.")
+        return {name: given for name, given in value.items() if given is not None}
+
+
+class Strict(Schema):
+    """A schema that refuses unknown fields."""
+
+    class Meta:
+        unknown = RAISE
+
+    error_messages = {
+        "unknown": Refusal("unknown_field", "This field is not known here. Remove it, or check its spelling."),
+        "type": Refusal("not_an_object", "This has to be a JSON object."),
+    }
+
+
+class SellerSchema(Strict):
+    """Who the account is; echoed nowhere and never stored here."""
+
+    id = Text()
+    name = Text()
+
+
+class AssessmentRequest(Strict):
+    """One account to hold against one or more programs."""
+
+    marketplace = Marketplace(required=True)
+    as_of = Day()
+    programs = fields.List(Text(), allow_none=True)
+    seller = fields.Nested(SellerSchema, allow_none=True)
+    facts = Facts()
+    metrics = Metrics()
+
+
+class FeeLineFields(Strict):
+    """What every fee line has."""
+
+    ref = Text()
+    category = Text(required=True)
+    price = Money(required=True)
+    shipping = Money()
+    gift_wrap = Money()
+    fulfillment = Word(CHANNELS)
+    business_order = Flag()
+    unit_cost = Money()
+    fulfillment_cost = Money()
+    refund_rate = Rate()
+    tax_rate = Rate()
+
+
+class FeeLineSchema(FeeLineFields):
+    """One sale to price."""
+
+    units = Count(1, HIGHEST_UNITS)
+
+
+class FeeEstimateRequest(Strict):
+    """Sales to price on one marketplace."""
+
+    marketplace = Marketplace(required=True)
+    as_of = Day()
+    selling_plan = Word(SELLING_PLANS)
+    established_in = Country()
+    lines = fields.List(fields.Nested(FeeLineSchema), required=True)
+
+
+class ScenarioSchema(Strict):
+    """Additional B2B units a month: a number, or an uplift of the current monthly units."""
+
+    name = Text(60, required=True)
+    monthly_units = Count(0, HIGHEST_UNITS)
+    uplift = Rate(HIGHEST_UPLIFT_PPM)
+
+
+class QuantityDiscountSchema(Strict):
+    """A price for larger orders: a discount off the price, or a unit price."""
+
+    min_quantity = Count(2, HIGHEST_UNITS, required=True)
+    discount_rate = Rate()
+    unit_price = Money()
+
+
+class AdviceLineSchema(FeeLineFields):
+    """One product with what it sells today and what may come."""
+
+    current_monthly_units = Count(0, HIGHEST_UNITS)
+    scenarios = fields.List(fields.Nested(ScenarioSchema), allow_none=True)
+    quantity_discounts = fields.List(fields.Nested(QuantityDiscountSchema), allow_none=True)
+
+
+class AdviceRequest(AssessmentRequest):
+    """An account and its products."""
+
+    established_in = Country()
+    fixed_monthly_cost = Money()
+    lines = fields.List(fields.Nested(AdviceLineSchema), required=True)
+
+
+class AssessmentBatchRequest(Strict):
+    """Up to 1,000 assessment requests. Each is judged, or answered with its own problem."""
+
+    items = fields.List(Value(), required=True)
+    compact = Flag()
+
+
+def component_schemas(vocabulary: Vocabulary) -> dict[str, dict[str, Any]]:
+    """Describe, as JSON Schema, the parts of a request that the rule data names: metrics and facts."""
+    window = {"type": ["integer", "null"], "minimum": 1, "maximum": 366}
+    segment = {"type": ["string", "null"], "pattern": f"^({SEGMENT.pattern})$"}
+    count = {"type": "integer", "minimum": 0, "maximum": HIGHEST_COUNT}
+    rest = {"window_days": window, "segment": segment}
+
+    def observation(description: str, **values: Any) -> dict[str, Any]:
+        return {
+            "type": "object",
+            "description": description,
+            "properties": {**values, **rest},
+            "required": list(values),
+            "additionalProperties": False,
+        }
+
+    def several(ref: str) -> dict[str, Any]:
+        one = {"$ref": f"#/components/schemas/{ref}"}
+        return {"anyOf": [one, {"type": "array", "items": one, "maxItems": 10}, {"type": "null"}]}
+
+    facts: dict[str, Any] = {}
+    for fact in vocabulary.facts.values():
+        kinds: dict[str, dict[str, Any]] = {
+            "boolean": {"type": ["boolean", "null"]},
+            "choice": {"enum": [*fact.choices, None]},
+            "integer": {"type": ["integer", "null"], "minimum": fact.lowest, "maximum": fact.highest},
+            "date": {"type": ["string", "null"], "format": "date"},
+        }
+        facts[fact.key] = {"description": fact.label, **kinds[fact.kind]}
+    metrics = {
+        metric.key: {"description": metric.label, **several("Counter" if metric.kind == "counter" else "Rate")}
+        for metric in vocabulary.metrics.values()
+    }
+    rate = decimal_schema(9, 1, "0.0025")
+    return {
+        "Facts": {"type": "object", "properties": facts, "additionalProperties": False},
+        "Metrics": {"type": "object", "properties": metrics, "additionalProperties": False},
+        "Rate": {
+            "oneOf": [
+                observation("Counts: they give headroom.", count=count, of=count),
+                observation("A bare rate, with up to nine decimals.", rate=rate),
+            ]
+        },
+        "Counter": observation("A plain count.", count=count),
+    }
+
+
+_ASSESSMENT, _ESTIMATE, _ADVICE, _BATCH = AssessmentRequest(), FeeEstimateRequest(), AdviceRequest(), AssessmentBatchRequest()
+
+
+@dataclass(frozen=True, slots=True)
+class AssessmentInput:
+    """A request to assess, in domain terms."""
+
+    marketplace: str
+    as_of: date
+    programs: tuple[Program, ...]
+    account: Account
+
+
+@dataclass(frozen=True, slots=True)
+class EstimateInput:
+    """A request to estimate fees, in domain terms."""
+
+    schedule: FeeSchedule
+    as_of: date
+    selling_plan: str | None
+    established_in: str | None
+    lines: tuple[FeeLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AdviceInput:
+    """A request for advice, in domain terms."""
+
+    assessment: AssessmentInput
+    schedule: FeeSchedule
+    established_in: str | None
+    fixed_monthly_cost: int
+    lines: tuple[AdviceLine, ...]
+
+
+def read_assessment(catalog: Catalog, body: Any, today: date) -> AssessmentInput:
+    """Read the body of an assessment request. Raises InvalidInput."""
+    return _assessment(catalog, _load(_ASSESSMENT, body), today)
+
+
+def read_estimate(catalog: Catalog, body: Any, today: date) -> EstimateInput:
+    """Read the body of a fee estimate request. Raises InvalidInput."""
+    data = _load(_ESTIMATE, body)
+    schedule = catalog.schedule(data["marketplace"])
+    problems: list[Problem] = []
+    _check_number(problems, data["lines"], "/lines", MOST_LINES)
+    lines = tuple(fee_line(schedule, line, f"/lines/{i}", problems) for i, line in enumerate(data["lines"]))
+    if problems:
+        raise InvalidInput(problems)
+    return EstimateInput(schedule, data.get("as_of") or today, data.get("selling_plan"), data.get("established_in"), lines)
+
+
+def read_advice(catalog: Catalog, body: Any, today: date) -> AdviceInput:
+    """Read the body of an advice request. Raises InvalidInput."""
+    data = _load(_ADVICE, body)
+    assessment = _assessment(catalog, data, today)
+    schedule = catalog.schedule(assessment.marketplace)
+    problems: list[Problem] = []
+    _check_number(problems, data["lines"], "/lines", MOST_LINES)
+    lines = tuple(_advice_line(schedule, line, f"/lines/{i}", problems) for i, line in enumerate(data["lines"]))
+    fixed = _amount(schedule, data, "fixed_monthly_cost", "", problems)
+    if problems:
+        raise InvalidInput(problems)
+    return AdviceInput(assessment, schedule, data.get("established_in"), fixed or 0, lines)
+
+
+def read_batch(body: Any) -> tuple[list[Any], bool]:
+    """Read the body of a batch of assessments, its items unread. Raises InvalidInput."""
+    data = _load(_BATCH, body)
+    problems: list[Problem] = []
+    _check_number(problems, data["items"], "/items", MOST_ITEMS)
+    if problems:
+        raise InvalidInput(problems)
+    return data["items"], bool(data.get("compact"))
+
+
+def _check_number(problems: list[Problem], given: list[Any], pointer: str, most: int) -> None:
+    if not 1 <= len(given) <= most:
+        problems.append(Problem(pointer, "wrong_length", f"This list has {len(given)} entries; it may have 1 to {most}."))
+
+
+def _load(schema: Schema, body: Any) -> dict[str, Any]:
+    if not isinstance(body, dict):
+        raise InvalidInput([Problem("", "not_an_object", "The body has to be a JSON object.")])
+    try:
+        loaded: dict[str, Any] = schema.load(body)
+    except ValidationError as error:
+        raise InvalidInput(list(_flatten(error.messages, ""))) from None
+    return loaded
+
+
+def _flatten(messages: Any, pointer: str) -> list[Problem]:
+    """Bring marshmallow's nested messages into problems with pointers."""
+    if isinstance(messages, Refusal):
+        return [Problem(pointer, messages.code, messages.detail)]
+    if isinstance(messages, dict):
+        found = []
+        for key, inner in messages.items():
+            below = pointer if key == "_schema" else f"{pointer}/{escape(str(key))}"
+            found.extend(_flatten(inner, below))
+        return found
+    if isinstance(messages, list):
+        return [problem for inner in messages for problem in _flatten(inner, pointer)]
+    return [Problem(pointer, "wrong_value", str(messages))]
+
+
+def _assessment(catalog: Catalog, data: Mapping[str, Any], today: date) -> AssessmentInput:
+    problems: list[Problem] = []
+    names = data.get("programs")
+    if names is None:
+        names = ["enterprise-mall"]
+    if not 1 <= len(names) <= len(catalog.program_ids) or len(set(names)) < len(names):
+        detail = f"Name each program once; there are {', '.join(catalog.program_ids)}."
+        problems.append(Problem("/programs", "wrong_programs", detail))
+    for index, name in enumerate(names):
+        if name not in catalog.program_ids:
+            detail = f"There is no such program. There are {', '.join(catalog.program_ids)}."
+            problems.append(Problem(f"/programs/{index}", "unknown_program", detail))
+    vocabulary = catalog.vocabulary
+    facts = _facts(vocabulary, data.get("facts") or {}, problems)
+    observations = _observations(vocabulary, data.get("metrics") or {}, problems)
+    if problems:
+        raise InvalidInput(problems)
+    return AssessmentInput(
+        marketplace=data["marketplace"],
+        as_of=data.get("as_of") or today,
+        programs=tuple(catalog.program(name) for name in names),
+        account=Account(facts, observations),
+    )
+
+
+def _facts(vocabulary: Vocabulary, given: Mapping[str, Any], problems: list[Problem]) -> dict[str, FactValue]:
+    facts: dict[str, FactValue] = {}
+    for name, value in given.items():
+        pointer = f"/facts/{escape(name)}"
+        fact = vocabulary.facts.get(name)
+        if fact is None:
+            known = ", ".join(vocabulary.facts)
+            problems.append(Problem(pointer, "unknown_field", f"There is no such fact. There are {known}."))
+            continue
+        try:
+            facts[name] = read_fact(fact, value)
+        except ValidationError as error:
+            problems.extend(_flatten(error.messages, pointer))
+    return facts
+
+
+def read_fact(fact: Fact, value: Any) -> FactValue:
+    """Read one fact's value; raises ValidationError."""
+    match fact.kind:
+        case "boolean":
+            if not isinstance(value, bool):
+                raise refuse("not_true_or_false", "This has to be true or false.")
+            return value
+        case "choice":
+            if value not in fact.choices:
+                raise refuse("not_allowed", f"Allowed are {', '.join(fact.choices)}.")
+            return str(value)
+        case "integer":
+            return read_count(value, fact.lowest or 0, fact.highest or HIGHEST_COUNT)
+    return read_day(value)
+
+
+def _observations(
+    vocabulary: Vocabulary, given: Mapping[str, list[tuple[str, Measured]]], problems: list[Problem]
+) -> dict[Slot, Observation]:
+    observations: dict[Slot, Observation] = {}
+    for name, several in given.items():
+        pointer = f"/metrics/{escape(name)}"
+        metric = vocabulary.metrics.get(name)
+        if metric is None:
+            known = ", ".join(vocabulary.metrics)
+            problems.append(Problem(pointer, "unknown_field", f"There is no such metric. There are {known}."))
+            continue
+        for place, seen in several:
+            slot = slot_of(metric, seen.window_days, seen.segment)
+            if slot in observations:
+                detail = "There are two observations of this metric for one window and segment. Keep one."
+                problems.append(Problem(pointer + place, "duplicate_observation", detail))
+                continue
+            if metric.kind == "counter" and seen.count is not None and seen.of is None:
+                observations[slot] = Observation(seen.count)
+            elif metric.kind == "counter":
+                detail = f"{name} is a plain count. Give count alone."
+                problems.append(Problem(pointer + place, "not_a_count", detail))
+            elif seen.rate_ppb is not None:
+                observations[slot] = Observation.of_rate(seen.rate_ppb)
+            elif seen.count is not None and seen.of is not None:
+                observations[slot] = Observation(seen.count, seen.of)
+            else:
+                detail = f"{name} is a rate. Give count and of, or rate."
+                problems.append(Problem(pointer + place, "half_a_pair", detail))
+    return observations
+
+
+def slot_of(metric: Metric, window_days: int | None, segment: str | None) -> Slot:
+    """Say which slot an observation fills: seller-fulfilled is the whole of a metric defined on such orders only."""
+    if metric.seller_fulfilled_only and segment == "seller_fulfilled":
+        segment = None
+    return Slot(metric.key, window_days, segment)
+
+
+def fee_line(schedule: FeeSchedule, data: Mapping[str, Any], pointer: str, problems: list[Problem]) -> FeeLine:
+    """Read one loaded fee line by the schedule's currency, categories and channels; notes what is wrong."""
+    category = data["category"]
+    if schedule.covered and schedule.category(category) is None:
+        problems.append(Problem(f"{pointer}/category", "unknown_category", unknown_category(schedule, category)))
+    channel = data.get("fulfillment") or "seller"
+    if schedule.covered and channel not in schedule.channels:
+        detail = f"In {schedule.marketplace} allowed are {', '.join(schedule.channels)}."
+        problems.append(Problem(f"{pointer}/fulfillment", "not_allowed", detail))
+    price = _amount(schedule, data, "price", pointer, problems)
+    if price == 0:
+        problems.append(Problem(f"{pointer}/price", "out_of_range", "A price is above 0."))
+    return FeeLine(
+        category=category,
+        price=price or 1,
+        shipping=_amount(schedule, data, "shipping", pointer, problems) or 0,
+        gift_wrap=_amount(schedule, data, "gift_wrap", pointer, problems) or 0,
+        units=data.get("units") or 1,
+        fulfillment=channel,
+        business_order=data.get("business_order"),
+        unit_cost=_amount(schedule, data, "unit_cost", pointer, problems),
+        fulfillment_cost=_amount(schedule, data, "fulfillment_cost", pointer, problems),
+        refund_rate_ppm=data.get("refund_rate") or 0,
+        tax_rate_ppm=data.get("tax_rate"),
+        ref=data.get("ref"),
+    )
+
+
+def unknown_category(schedule: FeeSchedule, category: str) -> str:
+    """Say that a category does not exist, and which ones come close."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(category, schedule.categories, n=5, cutoff=0.4)
+    hint = f" Close to it are {', '.join(near)}." if near else ""
+    return (
+        f"The {schedule.marketplace} fee schedule has no such category.{hint} "
+        f"GET /v1/fee-schedules/{schedule.marketplace} lists all {len(schedule.categories)}."
+    )
+
+
+def _amount(
+    schedule: FeeSchedule, data: Mapping[str, Any], key: str, pointer: str, problems: list[Problem]
+) -> int | None:
+    text = data.get(key)
+    if text is None:
+        return None
+    try:
+        return read_amount(schedule, text)
+    except ValidationError as error:
+        problems.extend(_flatten(error.messages, f"{pointer}/{key}"))
+        return None
+
+
+def read_amount(schedule: FeeSchedule, text: str) -> int:
+    """Read money of the schedule's currency in minor units; raises ValidationError."""
+    minor = parse_decimal(text, schedule.decimals)
+    if minor is None:
+        raise refuse("too_many_decimals", f"Amounts in {schedule.currency} have at most {schedule.decimals} decimals.")
+    if minor > HIGHEST_AMOUNT:
+        highest = HIGHEST_AMOUNT // 10**schedule.decimals
+        raise refuse("out_of_range", f"An amount may be at most {highest} {schedule.currency}.")
+    return minor
+
+
+def _advice_line(
+    schedule: FeeSchedule, data: Mapping[str, Any], pointer: str, problems: list[Problem]
+) -> AdviceLine:
+    scenarios, discounts = [], []
+    names = set()
+    for index, one in enumerate(data.get("scenarios") or ()):
+        units, uplift = one.get("monthly_units"), one.get("uplift")
+        if (units is None) == (uplift is None):
+            detail = "A scenario has either monthly_units or uplift."
+            problems.append(Problem(f"{pointer}/scenarios/{index}", "one_of_two", detail))
+        if uplift is not None and data.get("current_monthly_units") is None:
+            detail = "An uplift needs the line's current_monthly_units."
+            problems.append(Problem(f"{pointer}/scenarios/{index}/uplift", "missing", detail))
+        if one["name"] in names:
+            detail = "Two scenarios of this line have this name. Name each once."
+            problems.append(Problem(f"{pointer}/scenarios/{index}/name", "duplicate_name", detail))
+        names.add(one["name"])
+        scenarios.append(Scenario(one["name"], units, uplift))
+    for index, one in enumerate(data.get("quantity_discounts") or ()):
+        place = f"{pointer}/quantity_discounts/{index}"
+        price = _amount(schedule, one, "unit_price", place, problems)
+        if (price is None) == (one.get("discount_rate") is None):
+            detail = "A quantity discount has either discount_rate or unit_price."
+            problems.append(Problem(place, "one_of_two", detail))
+        if price == 0:
+            problems.append(Problem(f"{place}/unit_price", "out_of_range", "A price is above 0."))
+        discounts.append(QuantityDiscount(one["min_quantity"], one.get("discount_rate"), price))
+    return AdviceLine(
+        line=fee_line(schedule, data, pointer, problems),
+        current_monthly_units=data.get("current_monthly_units"),
+        scenarios=tuple(scenarios),
+        quantity_discounts=tuple(discounts),
+    )

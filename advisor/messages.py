@@ -1,0 +1,176 @@
+"""Turn codes and numbers into sentences, in the reader's language.
+
+The English sentences below and the texts in `data/` are the message ids of one Babel catalog
+(`advisor/translations/<locale>/LC_MESSAGES/messages.po`); English itself needs none. Placeholders are named.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+from babel import Locale, negotiate_locale
+from babel.support import NullTranslations, Translations
+
+from advisor.domain.numbers import format_decimal
+
+TRANSLATIONS = Path(__file__).parent / "translations"
+DEFAULT_LOCALE = "en"
+
+BARS = {
+    "below": "below {value}",
+    "at_most": "at most {value}",
+    "at_least": "at least {value}",
+    "above": "above {value}",
+    "equals": "{value}",
+}
+
+REASONS = {
+    "meets_threshold": "{label} is {observed}; the bar is {bar}. It is met.",
+    "misses_threshold": "{label} is {observed}; the bar is {bar}. It is missed.",
+    "components_meet_threshold": "{label} is not given, but even the sum of its components is within the bar, {bar}. It is met.",
+    "components_miss_threshold": "{label} is not given, but its largest component alone is beyond the bar, {bar}. It is missed.",
+    "components_inconclusive": "{label} is not given. Its components allow both answers to the bar, {bar}: an order with several defects counts once. Give the rate itself.",
+    "component_missing": "{label} is not given, and not all of its components are. Give the rate itself, or all components.",
+    "components_not_comparable": "{label} is not given, and its components are counts of different numbers of orders. Give the rate itself, or components of one number of orders.",
+    "contradictory": "{label} is {observed}, which its components contradict: it lies between the largest of them and their sum. Check the numbers.",
+    "not_provided": "{label} is not given, so the bar, {bar}, cannot be checked.",
+    "no_activity": "{label} cannot be measured: there was no activity in the window. That is neither met nor missed.",
+    "no_published_threshold": "{label} is shown only: nobody publishes a number for it.",
+    "other_fulfillment_channel": "{label} is about orders of a fulfillment channel that this account does not use.",
+    "below_minimum_volume": "{label} is judged only from {minimum} {unit} on; there are {of}.",
+}
+
+FACT_REASONS = {
+    "meets_threshold": "{label}: {observed}. It has to be {bar}, so it is met.",
+    "misses_threshold": "{label}: {observed}. It has to be {bar}, so it is missed.",
+    "not_provided": "{label}: not given. It has to be {bar}.",
+}
+
+WARNINGS = {
+    "not_covered": "No fee rule covers this marketplace, category, channel and date, so nothing is calculated.",
+    "closing_fee_unknown": "A closing fee exists here, but nobody publishes its amount. It is left out of the sum.",
+    "closing_fee_depends_on_channel": "The closing fee depends on how orders are shipped. Choose a fulfillment channel that names it.",
+    "selling_plan_unknown": "The fee per item depends on the selling plan, which is not given. It is left out of the sum.",
+    "per_item_fee_unknown": "The fee per item of this selling plan is not published for this date. It is left out of the sum.",
+    "established_in_unknown": "The digital services fee depends on the country the seller is established in, which is not given. It is left out of the sum.",
+    "digital_services_fee_unknown": "The digital services fee of this store is not published for this date. It is left out of the sum.",
+    "digital_services_fee_on_fulfillment_not_included": "The digital services fee is also taken on Amazon's fulfillment fees; that part belongs to your fulfillment cost.",
+    "refund_administration_fee_unknown": "What is kept on a refund is not published here. It is left out of the sum.",
+    "tax_not_deducted": "The price includes tax, and no tax rate is given: the net proceeds still hold the tax.",
+    "fulfillment_fee_not_included": "Amazon's fulfillment fee is not included, because no fulfillment cost is given.",
+    "business_order_rule_unknown": "A reduction for business orders may exist here, but its figures are not published: the standard fee is shown.",
+    "cited_share_used": "No scenario is given: the published share of B2B sales stands in for one.",
+    "current_monthly_units_unknown": "Without a scenario, the current monthly units are needed.",
+    "unit_cost_unknown": "No unit cost is given, so the contribution is unknown.",
+}
+
+ADVICE_REASONS = {
+    "not_eligible": "The account misses a required criterion. Put that right first.",
+    "verdict_undetermined": "A required criterion is unknown, so it is open whether the account qualifies.",
+    "verdict_not_covered": "No rule covers this marketplace and date.",
+    "no_lines": "Without a product there is nothing to weigh.",
+    "fee_not_covered": "The fees of at least one product are not covered.",
+    "fee_unknown": "At least one fee is not published, or depends on something that is not given.",
+    "cost_unknown": "At least one cost is not given.",
+    "units_unknown": "The additional units of at least one product are not known.",
+    "contribution_covers_fixed_cost": "In every scenario the additional sales contribute at least the fixed monthly cost.",
+    "contribution_below_fixed_cost": "In no scenario do the additional sales contribute the fixed monthly cost.",
+    "depends_on_scenario": "Some scenarios cover the fixed monthly cost and some do not; the break-even units tell where it turns.",
+}
+
+TEXTS = {
+    "counted": "{rate} ({count} of {of} {unit})",
+    "yes": "yes",
+    "no": "no",
+}
+
+ERROR_CODES = {
+    "body_mismatch": "The body is not as long, or has not the digest, that its headers announce.",
+    "count_above_of": "A count is larger than the total it is counted of.",
+    "depends_on_column": "A value needs another column that is empty or missing.",
+    "duplicate_key": "A JSON object has one key twice.",
+    "duplicate_name": "A name that has to be unique stands twice.",
+    "duplicate_observation": "Two observations are of one metric, window and segment.",
+    "empty_body": "The body is empty.",
+    "half_a_pair": "A count stands without its total, or a total without its count.",
+    "json_float": "A decimal was sent as a JSON number instead of a text.",
+    "lone_surrogate": "A text holds half of a surrogate pair.",
+    "malformed_row": "A row of a file has too many or too few cells, or a broken quote.",
+    "missing": "A value that has to be given is missing.",
+    "no_value": "An observation has no value.",
+    "not_a_count": "A counter was given a total or a rate.",
+    "not_a_country": "A country is not two letters.",
+    "not_a_date": "A date is not YYYY-MM-DD, or does not exist.",
+    "not_a_decimal": "A decimal is not written as one.",
+    "not_a_segment": "A segment is not one of those known.",
+    "not_a_whole_number": "A whole number is not one.",
+    "not_allowed": "A word is not one of those allowed.",
+    "not_an_object": "A JSON object was expected.",
+    "not_json": "The text is not JSON.",
+    "not_text": "A text was expected.",
+    "not_true_or_false": "true or false was expected.",
+    "not_utf8": "The bytes are not UTF-8.",
+    "nul_character": "A text holds a NUL character.",
+    "number_out_of_range": "A JSON number has too many digits.",
+    "one_of_two": "Exactly one of two values has to be given.",
+    "out_of_range": "A number is outside what is allowed.",
+    "rate_and_count": "A rate and counts are given for one observation.",
+    "too_deep": "JSON is nested too deeply.",
+    "too_large": "The input is larger than is taken.",
+    "too_many_decimals": "An amount has more decimals than its currency.",
+    "unknown_category": "A fee category does not exist in that marketplace.",
+    "unknown_column": "A column that a name promises does not exist.",
+    "unknown_field": "A field is not known.",
+    "unknown_marketplace": "A marketplace does not exist.",
+    "unknown_program": "A program does not exist.",
+    "wrong_length": "A text or a list is too long or too short.",
+    "wrong_programs": "The list of programs is empty, too long or names one twice.",
+    "wrong_value": "A value has the wrong type.",
+}
+
+
+class Messages:
+    """The sentences of one language."""
+
+    def __init__(self, locale: str = DEFAULT_LOCALE) -> None:
+        self.locale = Locale.parse(locale, sep="_")
+        self._translations: NullTranslations = NullTranslations()
+        if locale != DEFAULT_LOCALE:
+            self._translations = Translations.load(str(TRANSLATIONS), [locale])
+        symbols = self.locale.number_symbols["latn"]
+        self._decimal = symbols["decimal"]
+        self._percent = self.locale.percent_formats[None].pattern.replace("#,##0", "{}")
+
+    def text(self, message: str, values: Mapping[str, object] | None = None) -> str:
+        """Translate a message and fill in its placeholders."""
+        translated = self._translations.gettext(message)
+        return translated.format(**values) if values else translated
+
+    def percent(self, ppm: int) -> str:
+        """Write parts per million as a percentage without trailing zeros."""
+        digits = format_decimal(ppm, 4).rstrip("0").rstrip(".")
+        return self._percent.format(digits.replace(".", self._decimal))
+
+    def bar(self, comparison: str, value: str) -> str:
+        """Write a bar, such as “below 2%”."""
+        return self.text(BARS[comparison], {"value": value})
+
+
+def available_locales() -> list[str]:
+    """List the languages there are catalogs for, English first."""
+    return [DEFAULT_LOCALE, *sorted(path.parent.parent.name for path in TRANSLATIONS.glob("*/LC_MESSAGES/messages.mo"))]
+
+
+@lru_cache(maxsize=16)
+def messages_in(locale: str) -> Messages:
+    """Load a language once."""
+    return Messages(locale)
+
+
+def negotiate(preferred: list[str]) -> Messages:
+    """Pick the best language for a list of language tags, most wanted first; English where none fits.
+
+    Only tags of languages there are catalogs for are ever parsed: a malformed tag is passed over.
+    """
+    wanted = [tag.replace("-", "_") for tag in preferred]
+    return messages_in(negotiate_locale(wanted, available_locales(), sep="_") or DEFAULT_LOCALE)

@@ -1,0 +1,100 @@
+"""The use cases: read the input, call the pure functions, shape the answer. Web and command line only call these."""
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+from advisor import answers, inputs
+from advisor.catalog import Catalog
+from advisor.domain.advice import advise
+from advisor.domain.assessment import assess
+from advisor.domain.fees import estimate
+from advisor.errors import InvalidInput, Problem
+from advisor.messages import Messages
+
+Answer = dict[str, Any]
+
+
+def today() -> date:
+    """The day in UTC: what `as_of` is when nobody names a day."""
+    return datetime.now(UTC).date()
+
+
+class Services:
+    """What the advisor does, over one catalog. `as_of` defaults to today in UTC."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+
+    def assessments(self, body: Any, messages: Messages) -> Answer:
+        """Hold an account against programs. Raises InvalidInput."""
+        wanted = inputs.read_assessment(self.catalog, body, today())
+        results = [assess(one, wanted.marketplace, wanted.as_of, wanted.account) for one in wanted.programs]
+        return answers.assessments(wanted.marketplace, wanted.as_of, results, self.catalog.process, messages)
+
+    def assessment_batch(self, body: Any, messages: Messages) -> Answer:
+        """Assess up to 1,000 accounts, each with its result or its own problems. Raises InvalidInput."""
+        items, compact = inputs.read_batch(body)
+        return {"items": [self._item(index, item, compact, messages) for index, item in enumerate(items)]}
+
+    def _item(self, index: int, item: Any, compact: bool, messages: Messages) -> Answer:
+        try:
+            wanted = inputs.read_assessment(self.catalog, item, today())
+        except InvalidInput as error:
+            return {"index": index, "problem": {"status": 422, "errors": problems(error.problems)}}
+        results = [assess(one, wanted.marketplace, wanted.as_of, wanted.account) for one in wanted.programs]
+        if compact:
+            result: Answer = {
+                "marketplace": wanted.marketplace,
+                "as_of": wanted.as_of.isoformat(),
+                "assessments": [answers.compact(one) for one in results],
+            }
+        else:
+            result = answers.assessments(wanted.marketplace, wanted.as_of, results, self.catalog.process, messages)
+        return {"index": index, "result": result}
+
+    def fee_estimates(self, body: Any, messages: Messages) -> Answer:
+        """Price sales. Raises InvalidInput."""
+        wanted = inputs.read_estimate(self.catalog, body, today())
+        result = estimate(wanted.schedule, wanted.as_of, wanted.lines, wanted.selling_plan, wanted.established_in)
+        return answers.estimate(result, wanted.as_of, messages)
+
+    def advice(self, body: Any, messages: Messages) -> Answer:
+        """Weigh joining. Raises InvalidInput."""
+        wanted = inputs.read_advice(self.catalog, body, today())
+        asked = wanted.assessment
+        plan = asked.account.facts.get("selling_plan")
+        result = advise(
+            assessments=[assess(one, asked.marketplace, asked.as_of, asked.account) for one in asked.programs],
+            schedule=wanted.schedule,
+            as_of=asked.as_of,
+            lines=wanted.lines,
+            share=self.catalog.cited_share,
+            fixed_monthly_cost=wanted.fixed_monthly_cost,
+            selling_plan=plan if isinstance(plan, str) else None,
+            established_in=wanted.established_in,
+        )
+        process = self.catalog.process
+        return answers.advice(result, wanted.schedule, asked.marketplace, asked.as_of, process, messages)
+
+    def programs(self, messages: Messages) -> Answer:
+        """List the programs."""
+        return answers.program_list([self.catalog.program(name) for name in self.catalog.program_ids], messages)
+
+    def program(self, name: str, marketplace: str | None, as_of: date | None, messages: Messages) -> Answer:
+        """Describe a program. Raises UnknownName."""
+        return answers.program(self.catalog.program(name), marketplace, as_of or today(), messages)
+
+    def schedules(self, messages: Messages) -> Answer:
+        """List the fee schedules."""
+        from advisor.domain.program import MARKETPLACES
+
+        return answers.schedule_list([self.catalog.schedule(place) for place in MARKETPLACES], messages)
+
+    def schedule(self, marketplace: str, as_of: date | None, messages: Messages) -> Answer:
+        """Describe a fee schedule. Raises UnknownName."""
+        return answers.schedule(self.catalog.schedule(marketplace), as_of or today(), messages)
+
+
+def problems(found: list[Problem]) -> list[Answer]:
+    """Write problems for an answer."""
+    return [{"pointer": one.pointer, "code": one.code, "detail": one.detail} for one in found]

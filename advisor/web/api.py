@@ -1,0 +1,184 @@
+"""The JSON API under /v1: each view parses, calls a service and dumps."""
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+from flask import Response, request
+from flask_smorest import Blueprint
+from marshmallow import ValidationError
+
+from advisor import inputs
+from advisor.errors import InvalidInput, Problem
+from advisor.inputs import read_day, read_marketplace
+from advisor.messages import Messages, negotiate
+from advisor.services import Services
+from advisor.settings import Settings
+from advisor.web import schemas
+from advisor.web.bodies import read_json
+
+AS_OF = {
+    "name": "as_of",
+    "in": "query",
+    "description": "The day whose rules are shown; today (UTC) when left out.",
+    "schema": {"type": "string", "format": "date", "example": "2026-11-22"},
+}
+MARKETPLACE = {
+    "name": "marketplace",
+    "in": "query",
+    "description": "Only the thresholds of this marketplace; all when left out.",
+    "schema": inputs.Marketplace().json_schema(),
+}
+LANGUAGE = {
+    "name": "Accept-Language",
+    "in": "header",
+    "description": "The language of the sentences; English when left out. Codes never change.",
+    "schema": {"type": "string", "example": "en"},
+}
+
+
+def blueprint(services: Services, settings: Settings) -> Blueprint:
+    """Make the API over the services."""
+    api = Blueprint("api", __name__, url_prefix="/v1")
+
+    def takes(path: str, schema: type, answer: type, use: Callable[[Any, Messages], Any], most: int, summary: str, description: str, example: Any) -> None:
+        """Add a POST that reads JSON, calls one service and dumps its answer."""
+
+        @api.post(path, endpoint=use.__name__)
+        @api.doc(
+            summary=summary,
+            description=description,
+            parameters=[LANGUAGE],
+            requestBody={"required": True, "content": {"application/json": {"schema": schema, "example": example}}},
+        )
+        @api.response(200, answer)
+        @api.alt_response(400, schema=schemas.Problem, description="The body is not strict JSON.")
+        @api.alt_response(413, schema=schemas.Problem, description="The body is too large.")
+        @api.alt_response(415, schema=schemas.Problem, description="The body is not application/json.")
+        @api.alt_response(422, schema=schemas.Problem, description="Some values cannot be used.")
+        def view() -> Response:
+            return _json(use(read_json(most), _messages()))
+
+    takes(
+        "/assessments",
+        inputs.AssessmentRequest,
+        schemas.AssessmentAnswer,
+        services.assessments,
+        settings.max_body,
+        "Assess an account",
+        "Holds one account against one or more programs. Nothing is stored. “Not eligible” is an answer, never an error.",
+        schemas.ASSESSMENT_EXAMPLE,
+    )
+    takes(
+        "/assessments:batch",
+        inputs.AssessmentBatchRequest,
+        schemas.AssessmentBatchAnswer,
+        services.assessment_batch,
+        settings.max_batch_body,
+        "Assess up to 1,000 accounts",
+        "Each item is the body of an assessment request. An item that cannot be used is answered with its own problem.",
+        {"items": [schemas.ASSESSMENT_EXAMPLE], "compact": True},
+    )
+    takes(
+        "/fee-estimates",
+        inputs.FeeEstimateRequest,
+        schemas.FeeEstimateAnswer,
+        services.fee_estimates,
+        settings.max_body,
+        "Estimate fees",
+        "Prices sales by the fee schedule of one marketplace and day, to the minor unit, with the prices that leave a profit.",
+        schemas.FEE_ESTIMATE_EXAMPLE,
+    )
+    takes(
+        "/advice",
+        inputs.AdviceRequest,
+        schemas.AdviceAnswer,
+        services.advice,
+        settings.max_body,
+        "Weigh joining",
+        "Puts eligibility and money together: scenarios of additional B2B sales, quantity discounts and a recommendation.",
+        schemas.ADVICE_EXAMPLE,
+    )
+
+    @api.get("/programs")
+    @api.doc(summary="List the programs", parameters=[LANGUAGE])
+    @api.response(200, schemas.ProgramList)
+    def programs() -> Response:
+        _query()
+        return _cacheable(services.programs(_messages()))
+
+    @api.get("/programs/<string:program>")
+    @api.doc(summary="Describe a program", parameters=[MARKETPLACE, AS_OF, LANGUAGE])
+    @api.response(200, schemas.Program)
+    @api.alt_response(404, schema=schemas.Problem, description="There is no such program.")
+    @api.alt_response(422, schema=schemas.Problem, description="A query parameter cannot be used.")
+    def program(program: str) -> Response:
+        given = _query("marketplace", "as_of")
+        return _cacheable(services.program(program, given.get("marketplace"), given.get("as_of"), _messages()))
+
+    @api.get("/fee-schedules")
+    @api.doc(summary="List the fee schedules", parameters=[LANGUAGE])
+    @api.response(200, schemas.FeeScheduleList)
+    def fee_schedules() -> Response:
+        _query()
+        return _cacheable(services.schedules(_messages()))
+
+    @api.get("/fee-schedules/<string:marketplace>")
+    @api.doc(summary="Describe a fee schedule", parameters=[AS_OF, LANGUAGE])
+    @api.response(200, schemas.FeeSchedule)
+    @api.alt_response(404, schema=schemas.Problem, description="There is no such marketplace.")
+    @api.alt_response(422, schema=schemas.Problem, description="A query parameter cannot be used.")
+    def fee_schedule(marketplace: str) -> Response:
+        given = _query("as_of")
+        try:
+            name = read_marketplace(marketplace)
+        except ValidationError:
+            name = marketplace
+        return _cacheable(services.schedule(name, given.get("as_of"), _messages()))
+
+    return api
+
+
+def _messages() -> Messages:
+    """Pick the reader's language."""
+    return negotiate([tag for tag, quality in request.accept_languages if quality > 0])
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {"marketplace": read_marketplace, "as_of": read_day}
+
+
+def _query(*known: str) -> dict[str, Any]:
+    """Read the query parameters; unknown or repeated ones are refused."""
+    found: dict[str, Any] = {}
+    problems = []
+    for name, values in request.args.lists():
+        if name not in known:
+            allowed = f"Allowed are {', '.join(known)}." if known else "None is allowed here."
+            problems.append(Problem(f"?{name}", "unknown_field", f"There is no such query parameter. {allowed}"))
+        elif len(values) > 1:
+            problems.append(Problem(f"?{name}", "duplicate_key", "This query parameter stands twice. Give it once."))
+        else:
+            try:
+                found[name] = _READERS[name](values[0])
+            except ValidationError as error:
+                problems.append(Problem(f"?{name}", error.messages.code, error.messages.detail))  # type: ignore[union-attr]
+    if problems:
+        raise InvalidInput(problems)
+    return found
+
+
+def _json(answer: Any) -> Response:
+    return Response(orjson.dumps(answer), content_type="application/json")
+
+
+def _cacheable(answer: Any) -> Response:
+    """Dump an answer that changes only with the rules, with a strong ETag; 304 where the reader has it."""
+    body = orjson.dumps(answer)
+    response = Response(body, content_type="application/json")
+    response.set_etag(hashlib.sha256(body).hexdigest()[:32])
+    response.headers["Cache-Control"] = "public, max-age=300"
+    response.headers["Vary"] = "Accept-Language"
+    return response.make_conditional(request)
+
+

@@ -1,0 +1,49 @@
+"""Read a request's JSON body in full, or refuse it: the one way in for JSON."""
+
+from typing import Any
+
+from flask import request
+
+from advisor import strict_json
+from advisor.errors import InputTooLarge, UnreadableInput
+from advisor.web.problems import ContentTypeRefused
+
+CHUNK = 65_536
+
+
+def read_json(most: int) -> Any:
+    """Read the body as strict JSON of at most `most` bytes.
+
+    Raises ContentTypeRefused, InputTooLarge, UnreadableInput or InvalidInput. The bytes are counted here: a server may
+    hand over a body that ended early, or one without a length, without a word.
+    """
+    if request.mimetype != "application/json":
+        raise ContentTypeRefused("Send the body as application/json.")
+    if request.mimetype_params.get("charset", "utf-8").lower().replace("_", "-") not in ("utf-8", "utf8"):
+        raise ContentTypeRefused("JSON is sent in UTF-8: leave the charset out.")
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise ContentTypeRefused("A compressed body is not taken: leave Content-Encoding out.")
+    return strict_json.loads(_read_all(most))
+
+
+def _read_all(most: int) -> bytes:
+    announced = request.content_length
+    if announced is not None and announced > most:
+        raise InputTooLarge("too_large", f"The body has {announced} bytes; at most {most} are taken.")
+    parts, size = [], 0
+    stream = request.environ["wsgi.input"]
+    try:
+        while size <= most:
+            wanted = CHUNK if announced is None else min(CHUNK, announced - size)
+            part = stream.read(wanted) if wanted else b""
+            if not part:
+                break
+            parts.append(part)
+            size += len(part)
+    except OSError:
+        raise UnreadableInput("body_mismatch", "The body broke off or its chunks cannot be read. Send it again.") from None
+    if size > most:
+        raise InputTooLarge("too_large", f"The body has more than {most} bytes, the most that is taken.")
+    if announced is not None and size != announced:
+        raise UnreadableInput("body_mismatch", f"Of {announced} announced bytes {size} arrived. Send it again.")
+    return b"".join(parts)

@@ -1,0 +1,87 @@
+"""The one translation of errors to HTTP: application/problem+json (RFC 9457), one shape for all."""
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+
+from advisor.errors import AdvisorError, InputTooLarge, InvalidInput, Problem, UnknownName, UnreadableInput
+from advisor.services import problems
+
+log = logging.getLogger("advisor.web")
+
+TITLES = {
+    400: "The request cannot be read",
+    404: "There is no such thing here",
+    405: "This method is not allowed here",
+    406: "This representation is not available",
+    411: "The length of the body is missing",
+    413: "The body is too large",
+    415: "This content type is not taken",
+    422: "Some values cannot be used",
+    500: "The advisor failed",
+    503: "The advisor is not ready",
+}
+
+
+class ContentTypeRefused(AdvisorError):
+    """The body's content type or encoding is not taken here."""
+
+
+def problem(status: int, detail: str, found: list[Problem] | None = None) -> Response:
+    """Make a problem answer."""
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": TITLES.get(status, HTTPStatus(status).phrase),
+        "status": status,
+        "detail": detail,
+        "instance": request.path,
+        "errors": problems(found or []),
+        "request_id": g.get("request_id"),
+    }
+    return Response(orjson.dumps(body), status, content_type="application/problem+json")
+
+
+def register(app: Flask) -> None:
+    """Answer every error as a problem."""
+
+    @app.errorhandler(InvalidInput)
+    def invalid(error: InvalidInput) -> Response:
+        number = len(error.problems)
+        detail = "One value cannot be used." if number == 1 else f"{number} values cannot be used."
+        return problem(422, f"{detail} `errors` says which, and what to do.", error.problems)
+
+    @app.errorhandler(InputTooLarge)
+    def too_large(error: InputTooLarge) -> Response:
+        return problem(413, error.detail, [Problem("", error.code, error.detail)])
+
+    @app.errorhandler(UnreadableInput)
+    def unreadable(error: UnreadableInput) -> Response:
+        return problem(400, error.detail, [Problem("", error.code, error.detail)])
+
+    @app.errorhandler(ContentTypeRefused)
+    def refused_type(error: ContentTypeRefused) -> Response:
+        return problem(415, str(error))
+
+    @app.errorhandler(UnknownName)
+    def unknown(error: UnknownName) -> Response:
+        return problem(404, str(error))
+
+    @app.errorhandler(HTTPException)
+    def http(error: HTTPException) -> Response:
+        status = error.code or 500
+        if error.response is not None and status < 400:
+            return problem(status, error.description or "")
+        detail = "There is nothing at this address." if status == 404 else error.description or ""
+        answer = problem(status, detail)
+        if isinstance(error, MethodNotAllowed) and error.valid_methods:
+            answer.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+        return answer
+
+    @app.errorhandler(Exception)
+    def failed(error: Exception) -> Response:
+        log.error("request failed", exc_info=error, extra={"request_id": g.get("request_id")})
+        return problem(500, "The advisor failed on this request. Quote the request id when you report it.")

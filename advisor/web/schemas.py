@@ -1,0 +1,628 @@
+"""What the API answers, for its OpenAPI document. The answers themselves are made in `advisor.answers`."""
+
+from marshmallow import Schema, fields
+
+from advisor.domain.fees import CHANNELS
+from advisor.domain.program import MARKETPLACES
+from advisor.inputs import Value, Word
+
+ASSESSMENT_EXAMPLE = {
+    "marketplace": "US",
+    "as_of": "2026-11-22",
+    "programs": ["enterprise-mall"],
+    "seller": {"id": "A1EXAMPLE", "name": "Example Tools"},
+    "facts": {"selling_plan": "professional", "fulfillment": "seller", "tracking_on_every_package": True},
+    "metrics": {
+        "order_defect_rate": {"count": 3, "of": 1200},
+        "pre_fulfillment_cancellation_rate": {"count": 1, "of": 150, "window_days": 7},
+        "late_shipment_rate": {"count": 4, "of": 600, "window_days": 30},
+        "valid_tracking_rate": {"rate": "0.981"},
+    },
+}
+FEE_ESTIMATE_EXAMPLE = {
+    "marketplace": "US",
+    "as_of": "2026-11-22",
+    "selling_plan": "professional",
+    "established_in": "US",
+    "lines": [
+        {
+            "ref": "sku-1",
+            "category": "jewelry",
+            "price": "300.00",
+            "units": 10,
+            "unit_cost": "180.00",
+            "fulfillment_cost": "9.50",
+        }
+    ],
+}
+ADVICE_EXAMPLE = {
+    **ASSESSMENT_EXAMPLE,
+    "fixed_monthly_cost": "150.00",
+    "lines": [
+        {
+            "category": "office_products",
+            "price": "40.00",
+            "unit_cost": "22.00",
+            "fulfillment_cost": "4.00",
+            "current_monthly_units": 500,
+            "scenarios": [{"name": "low", "uplift": "0.05"}, {"name": "high", "monthly_units": 120}],
+            "quantity_discounts": [{"min_quantity": 10, "discount_rate": "0.05"}],
+        }
+    ],
+}
+
+
+class Decimal(Value):
+    """Money or a rate as decimal text; negative where something is missed or lost."""
+
+    def json_schema(self) -> dict[str, object]:
+        return {"type": "string", "format": "decimal", "pattern": r"^-?[0-9]+(\.[0-9]+)?$"}
+
+
+class Day(Value):
+    """A date."""
+
+    def json_schema(self) -> dict[str, object]:
+        return {"type": "string", "format": "date"}
+
+
+class Anything(Value):
+    """A value whose type depends on the fact it is of."""
+
+
+def string() -> fields.String:
+    return fields.String(required=True)
+
+
+def string_or_null() -> fields.String:
+    return fields.String(required=True, allow_none=True)
+
+
+def number() -> fields.Integer:
+    return fields.Integer(required=True, strict=True)
+
+
+def number_or_null() -> fields.Integer:
+    return fields.Integer(required=True, strict=True, allow_none=True)
+
+
+def flag() -> fields.Boolean:
+    return fields.Boolean(required=True)
+
+
+class Always(Value):
+    """A value that is always there and may be null."""
+
+
+class DecimalOrNull(Decimal):
+    def __init__(self) -> None:
+        super().__init__(required=False)
+
+
+class DayOrNull(Day):
+    def __init__(self) -> None:
+        super().__init__(required=False)
+
+
+def many(schema: type[Schema]) -> "fields.List[object]":
+    return fields.List(fields.Nested(schema), required=True)
+
+
+def one(schema: type[Schema]) -> fields.Nested:
+    return fields.Nested(schema, required=True)
+
+
+def one_or_null(schema: type[Schema]) -> fields.Nested:
+    return fields.Nested(schema, required=True, allow_none=True)
+
+
+class ProblemEntry(Schema):
+    """One wrong value: where (JSON pointer; ?name for a query parameter), a stable code, and what to do."""
+
+    pointer = string()
+    code = string()
+    detail = string()
+
+
+class Problem(Schema):
+    """Why a request was not answered (RFC 9457)."""
+
+    type = string()
+    title = string()
+    status = number()
+    detail = string()
+    instance = string()
+    errors = many(ProblemEntry)
+    request_id = string_or_null()
+
+
+class Source(Schema):
+    """Where a number was published, and when it was read."""
+
+    url = string_or_null()
+    title = string()
+    publisher = string()
+    trust = Word(("official", "staff", "reporting", "opinion"), required=True)
+    published_on = DayOrNull()
+    read_on = Day(required=True)
+
+
+class Dated(Schema):
+    """From when to when it holds, and how well that is known."""
+
+    effective_from = Day(required=True)
+    effective_from_kind = Word(("documented", "observed", "unknown"), required=True)
+    effective_to = DayOrNull()
+    effective_to_kind = string_or_null()
+
+
+class Cited(Dated):
+    """Dated, with how sure it is and where it was published."""
+
+    confidence = Word(("high", "medium", "low"), required=True)
+    sources = many(Source)
+
+
+class Bounds(Schema):
+    lowest = Decimal(required=True)
+    highest = Decimal(required=True)
+
+
+class Observed(Schema):
+    """What was read: counts and rate of a metric (rate null for a counter), bounds where only components are known, or the value of a fact."""
+
+    count = fields.Integer(allow_none=True)
+    of = fields.Integer(allow_none=True)
+    rate = DecimalOrNull()
+    between = fields.Nested(Bounds)
+    value = Anything()
+
+
+class Headroom(Schema):
+    """The further defects that still meet the bar, and the same as a rate; negative when missed."""
+
+    count = number_or_null()
+    rate = DecimalOrNull()
+
+
+class Recovery(Schema):
+    """The fewest clean further orders (or packages, ...) after which the bar is met."""
+
+    clean = number()
+    unit = string()
+
+
+OUTCOME = ("met", "missed", "unknown", "not_applicable")
+
+
+class AlsoPublished(Schema):
+    """What another source prints, and what it would answer."""
+
+    threshold = Anything()
+    comparison = string_or_null()
+    outcome = Word(OUTCOME, required=True)
+    note = string_or_null()
+    sources = many(Source)
+
+
+class Remedy(Schema):
+    text = string()
+    why = string()
+    sources = many(Source)
+
+
+class Finding(Dated):
+    """One criterion's result."""
+
+    criterion = string()
+    metric = string_or_null()
+    fact = string_or_null()
+    window_days = number_or_null()
+    segment = string_or_null()
+    level = Word(("required", "advisory"), required=True)
+    basis = Word(("official", "guideline"), required=True)
+    comparison = string_or_null()
+    threshold = Anything()
+    observed = one_or_null(Observed)
+    outcome = Word(OUTCOME, required=True)
+    reason = string()
+    headroom = one_or_null(Headroom)
+    recovery = one_or_null(Recovery)
+    also_published = many(AlsoPublished)
+    message = string()
+    consequence = string_or_null()
+    note = string_or_null()
+    stage = string()
+    remedies = many(Remedy)
+    sources = many(Source)
+
+
+class Missing(Schema):
+    """An unknown required metric, or fact."""
+
+    metric = fields.String()
+    window_days = fields.Integer(allow_none=True)
+    segment = fields.String(allow_none=True)
+    fact = fields.String()
+
+
+class Slot(Schema):
+    """An observation that no criterion read."""
+
+    metric = string()
+    window_days = number_or_null()
+    segment = string_or_null()
+
+
+class NextStep(Schema):
+    criterion = string()
+    stage = string()
+    text = string()
+
+
+VERDICT = ("eligible", "not_eligible", "undetermined", "not_covered")
+
+
+class Assessment(Schema):
+    """One program's verdict, and how it came about."""
+
+    program = string()
+    verdict = Word(VERDICT, required=True)
+    score = number_or_null()
+    findings = many(Finding)
+    missing = many(Missing)
+    next_steps = many(NextStep)
+    unused = many(Slot)
+
+
+class AssessmentAnswer(Schema):
+    marketplace = Word(MARKETPLACES, required=True)
+    as_of = Day(required=True)
+    assessments = many(Assessment)
+
+
+class ShortAssessment(Schema):
+    program = string()
+    verdict = Word(VERDICT, required=True)
+    score = number_or_null()
+    missed = fields.List(fields.String())
+    missing = many(Missing)
+
+
+class AnyAssessmentAnswer(Schema):
+    """In full, or (compact) with the missed criteria only."""
+
+    marketplace = Word(MARKETPLACES, required=True)
+    as_of = Day(required=True)
+    assessments = fields.List(fields.Dict(), required=True)
+
+
+class ItemProblem(Schema):
+    status = number()
+    errors = many(ProblemEntry)
+
+
+class AssessmentBatchItem(Schema):
+    """The item's result, or its problem."""
+
+    index = number()
+    result = fields.Nested(AnyAssessmentAnswer)
+    problem = fields.Nested(ItemProblem)
+
+
+class AssessmentBatchAnswer(Schema):
+    items = many(AssessmentBatchItem)
+
+
+class ProgramSummary(Schema):
+    program = string()
+    title = string()
+    summary = string()
+    marketplaces = fields.List(fields.String(), required=True)
+    criteria = fields.List(fields.String(), required=True)
+
+
+class ProgramList(Schema):
+    programs = many(ProgramSummary)
+
+
+class Published(Schema):
+    threshold = Anything()
+    comparison = string_or_null()
+    note = string_or_null()
+    sources = many(Source)
+
+
+class Threshold(Dated):
+    marketplaces = fields.List(fields.String(), required=True)
+    level = Word(("required", "advisory"), required=True)
+    basis = Word(("official", "guideline"), required=True)
+    comparison = string_or_null()
+    threshold = Anything()
+    minimum_volume = number_or_null()
+    consequence = string_or_null()
+    note = string_or_null()
+    also_published = many(Published)
+    sources = many(Source)
+
+
+class Reads(Schema):
+    """The metric or fact that a criterion reads."""
+
+    kind = string()
+    label = string()
+    choices = fields.List(fields.String())
+    counts = fields.String()
+    of = fields.String(allow_none=True)
+    unit = fields.String()
+    good = fields.String()
+    components = fields.List(fields.String())
+    seller_fulfilled_only = fields.Boolean()
+    sources = fields.List(fields.Nested(Source))
+
+
+class Criterion(Schema):
+    criterion = string()
+    label = string()
+    metric = string_or_null()
+    fact = string_or_null()
+    window_days = number_or_null()
+    segment = string_or_null()
+    stage = string()
+    reads = one(Reads)
+    thresholds = many(Threshold)
+
+
+class Note(Schema):
+    marketplaces = fields.List(fields.String(), required=True)
+    text = string()
+    sources = many(Source)
+
+
+class Program(Schema):
+    program = string()
+    title = string()
+    summary = string()
+    marketplace = string_or_null()
+    as_of = Day(required=True)
+    covered = fields.List(fields.String(), required=True)
+    criteria = many(Criterion)
+    notes = many(Note)
+
+
+class FeeScheduleSummary(Schema):
+    marketplace = Word(MARKETPLACES, required=True)
+    currency = string()
+    covered = flag()
+    categories = number()
+    note = string()
+
+
+class FeeScheduleList(Schema):
+    fee_schedules = many(FeeScheduleSummary)
+
+
+class Tier(Schema):
+    to = DecimalOrNull()
+    rate = Decimal(required=True)
+
+
+class FeeRule(Cited):
+    fulfillment = fields.List(Word(CHANNELS, required=True), required=True)
+    basis = string()
+    shape = Word(("flat", "graduated", "volume", "mixed"), required=True)
+    bands = many(Tier)
+    slices = many(Tier)
+    minimum = Decimal(required=True)
+    closing_fee = string_or_null()
+    note = string_or_null()
+    verified_on = Day(required=True)
+
+
+class FeeCategory(Schema):
+    category = string()
+    label = string()
+    also_known_as = fields.List(fields.String(), required=True)
+    closing_groups = fields.List(fields.String(allow_none=True), required=True)
+    rules = many(FeeRule)
+
+
+class SellingPlan(Cited):
+    selling_plan = string()
+    monthly = DecimalOrNull()
+    per_item = DecimalOrNull()
+
+
+class Refund(Cited):
+    share = Decimal(required=True)
+    cap = DecimalOrNull()
+
+
+class DigitalServices(Cited):
+    others = DecimalOrNull()
+    home = fields.Dict(required=True)
+    on_fulfillment = flag()
+    note = string_or_null()
+
+
+class BusinessOrders(Cited):
+    rule = string()
+    text = string()
+
+
+class ClosingBand(Schema):
+    to = DecimalOrNull()
+    fee = DecimalOrNull()
+    groups = fields.Dict(required=True, allow_none=True)
+
+
+class ClosingFeeTable(Cited):
+    channels = fields.Dict(keys=fields.String(), values=fields.List(fields.Nested(ClosingBand)), required=True)
+
+
+class Remark(Schema):
+    text = string()
+    sources = many(Source)
+
+
+class FeeSchedule(Schema):
+    marketplace = Word(MARKETPLACES, required=True)
+    currency = string()
+    as_of = Day(required=True)
+    covered = flag()
+    prices_include_tax = flag()
+    fulfillment = fields.List(fields.String(), required=True)
+    note = string()
+    selling_plans = many(SellingPlan)
+    refund_administration = one_or_null(Refund)
+    digital_services = one_or_null(DigitalServices)
+    business_orders = one_or_null(BusinessOrders)
+    closing_fee_table = one_or_null(ClosingFeeTable)
+    tax_on_fees = DecimalOrNull()
+    categories = many(FeeCategory)
+    facts = many(Remark)
+    sources = many(Source)
+
+
+class Fees(Schema):
+    """The fees of a sale; null where nobody publishes one. total_fees is the sum of the known ones."""
+
+    sales_tax = DecimalOrNull()
+    referral_fee = DecimalOrNull()
+    closing_fee = DecimalOrNull()
+    per_item_fee = DecimalOrNull()
+    digital_services_fee = DecimalOrNull()
+    refund_administration_fee = DecimalOrNull()
+    total_fees = DecimalOrNull()
+    tax_on_fees = DecimalOrNull()
+    net_proceeds = DecimalOrNull()
+    contribution = DecimalOrNull()
+
+
+class Parts(Fees):
+    """A sale and its fees."""
+
+    total_sales_price = DecimalOrNull()
+    effective_rate = DecimalOrNull()
+
+
+class Totals(Parts):
+    currency = string()
+    complete = flag()
+    subscription = DecimalOrNull()
+
+
+class TierShare(Schema):
+    """The part of a price that fell into one tier."""
+
+    start = Decimal(required=True, data_key="from")
+    to = DecimalOrNull()
+    rate = Decimal(required=True)
+    base = Decimal(required=True)
+    fee = Decimal(required=True)
+
+
+class AppliedRule(Cited):
+    schedule = string()
+    shape = string()
+    basis = string()
+    minimum = Decimal(required=True)
+    verified_on = Day(required=True)
+    note = string_or_null()
+
+
+class PriceRange(Schema):
+    """Prices at which the contribution is not negative, both ends included; to null: however high."""
+
+    start = Decimal(required=True, data_key="from")
+    to = DecimalOrNull()
+
+
+class Warn(Schema):
+    code = string()
+    detail = string()
+
+
+class LineEstimate(Schema):
+    ref = string_or_null()
+    category = string()
+    currency = string()
+    per_unit = one_or_null(Parts)
+    units = number()
+    total = one_or_null(Parts)
+    complete = flag()
+    minimum_applied = flag()
+    tiers = many(TierShare)
+    rule = one_or_null(AppliedRule)
+    profitable_ranges = fields.List(fields.Nested(PriceRange), required=True, allow_none=True)
+    warnings = many(Warn)
+
+
+class FeeEstimateAnswer(Schema):
+    marketplace = Word(MARKETPLACES, required=True)
+    as_of = Day(required=True)
+    currency = string()
+    lines = many(LineEstimate)
+    totals = one(Totals)
+
+
+class ScenarioFees(Fees):
+    name = string()
+    b2b_units = number()
+    b2b_revenue = Decimal(required=True)
+    take_rate = DecimalOrNull()
+
+
+class ScenarioResult(ScenarioFees):
+    break_even_units = number_or_null()
+
+
+class ScenarioTotal(ScenarioFees):
+    contribution_after_fixed_cost = DecimalOrNull()
+
+
+class DiscountResult(Schema):
+    min_quantity = number()
+    unit_price = Decimal(required=True)
+    referral_fee = DecimalOrNull()
+    net_proceeds = DecimalOrNull()
+    contribution = DecimalOrNull()
+    worth_it = fields.Boolean(required=True, allow_none=True)
+
+
+class LineAdvice(Schema):
+    ref = string_or_null()
+    category = string()
+    per_unit = one_or_null(Parts)
+    complete = flag()
+    scenarios = many(ScenarioResult)
+    quantity_discounts = many(DiscountResult)
+    profitable_ranges = fields.List(fields.Nested(PriceRange), required=True, allow_none=True)
+    warnings = many(Warn)
+
+
+class Reason(Schema):
+    code = string()
+    text = string()
+
+
+class Recommendation(Schema):
+    action = Word(("fix_first", "need_more_information", "join", "not_worth_it"), required=True)
+    reasons = many(Reason)
+
+
+class JointAssessment(AssessmentAnswer):
+    """The assessments, and the verdict over all programs asked: the worst one counts."""
+
+    verdict = Word(VERDICT, required=True)
+
+
+class AdviceAnswer(Schema):
+    marketplace = Word(MARKETPLACES, required=True)
+    as_of = Day(required=True)
+    currency = string()
+    assessment = one(JointAssessment)
+    fixed_monthly_cost = Decimal(required=True)
+    lines = many(LineAdvice)
+    totals = many(ScenarioTotal)
+    recommendation = one(Recommendation)
