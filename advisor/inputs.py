@@ -5,7 +5,7 @@ Unknown fields are refused; null or absent means unknown.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -17,7 +17,7 @@ from advisor.catalog import Catalog
 from advisor.domain.advice import AdviceLine, QuantityDiscount, Scenario
 from advisor.domain.assessment import Account, Observation, Slot
 from advisor.domain.fees import CHANNELS, FeeLine, FeeSchedule
-from advisor.domain.numbers import HIGHEST_AMOUNT, HIGHEST_COUNT, HIGHEST_UNITS, PPB, PPM, parse_decimal
+from advisor.domain.numbers import HIGHEST_AMOUNT, HIGHEST_COUNT, HIGHEST_UNITS, PPB, PPM, format_decimal, parse_decimal
 from advisor.domain.program import MARKETPLACES, Fact, FactValue, Metric, Program, Vocabulary
 from advisor.errors import InvalidInput, Problem
 from advisor.strict_json import escape
@@ -29,6 +29,8 @@ COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
 HIGHEST_UPLIFT_PPM = 100 * PPM
 MOST_LINES = 200
 MOST_ITEMS = 1000
+MOST_OBSERVATIONS = 100
+MOST_PROBLEMS = 100
 
 T = TypeVar("T")
 
@@ -71,10 +73,12 @@ class Value(fields.Field[Any]):
 
 def decimal_schema(places: int, most: int, example: str) -> dict[str, Any]:
     """Describe a decimal text of at most so many places, or a whole number."""
+    whole = rf"0*[0-9]{{1,{len(str(most))}}}(\.[0-9]{{1,{places}}})?"
+    up_to_one = rf"0+(\.[0-9]{{1,{places}}})?|0*1(\.0{{1,{places}}})?"
     return {
         "type": ["string", "integer"],
         "format": "decimal",
-        "pattern": rf"^[0-9]{{1,12}}(\.[0-9]{{1,{places}}})?$",
+        "pattern": f"^({up_to_one if most == 1 else whole})$",
         "minimum": 0,
         "maximum": most,
         "example": example,
@@ -119,7 +123,7 @@ class Marketplace(Value):
     """A marketplace, in any letter case; GB is taken as UK."""
 
     def json_schema(self) -> dict[str, Any]:
-        return {"type": "string", "enum": [*MARKETPLACES, "GB"]}
+        return {"type": "string", "enum": [*MARKETPLACES, "GB"], "description": "In any letter case; GB is taken as UK."}
 
     def read(self, value: Any) -> str:
         return read_marketplace(value)
@@ -233,8 +237,9 @@ def read_decimal(value: Any, places: int, high: int) -> int:
         raise refuse("json_float", 'A decimal has to be sent as a text, such as "0.25", so that it stays exact.')
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         raise refuse("not_a_decimal", 'This has to be a decimal in quotes, such as "0.25".')
-    number = parse_decimal(str(value), places)
-    if number is None:
+    text = str(value)
+    number = parse_decimal(text, places)
+    if number is None or len(text.partition(".")[2]) > places:
         raise refuse(
             "not_a_decimal",
             f"A decimal has digits 0-9 and at most one full stop with up to {places} decimals: no sign, blank, "
@@ -269,6 +274,10 @@ class Metrics(Value):
         errors: dict[str, Any] = {}
         for metric, given in value.items():
             several = isinstance(given, list)
+            if several and len(given) > MOST_OBSERVATIONS:
+                detail = f"This list has {len(given)} entries; it may have up to {MOST_OBSERVATIONS}."
+                errors[metric] = Refusal("wrong_length", detail)
+                continue
             measured = []
             wrong: dict[Any, Any] = {}
             for index, one in enumerate(given if several else [given]):
@@ -360,6 +369,31 @@ class Strict(Schema):
     }
 
 
+class Inner(fields.Nested):
+    """An object of its own schema."""
+
+    default_error_messages = {
+        "null": Refusal("not_an_object", "This has to be a JSON object."),  # type: ignore[dict-item]
+    }
+
+
+class Several(fields.List[Any]):
+    """A list of values or objects."""
+
+    default_error_messages = {
+        "required": Refusal("missing", "This is missing; it has to be given."),  # type: ignore[dict-item]
+        "null": Refusal("missing", "This is null; it has to be given."),  # type: ignore[dict-item]
+        "invalid": Refusal("wrong_value", "This has to be a list."),  # type: ignore[dict-item]
+    }
+
+
+class ProgramName(Text):
+    """A program's id; whether there is such a program is asked of the catalog."""
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"$ref": "#/components/schemas/ProgramId"}
+
+
 class SellerSchema(Strict):
     """Who the account is; echoed nowhere and never stored here."""
 
@@ -372,8 +406,8 @@ class AssessmentRequest(Strict):
 
     marketplace = Marketplace(required=True)
     as_of = Day()
-    programs = fields.List(Text(), allow_none=True)
-    seller = fields.Nested(SellerSchema, allow_none=True)
+    programs = Several(ProgramName(required=True), allow_none=True, metadata={"minItems": 1, "uniqueItems": True})
+    seller = Inner(SellerSchema, allow_none=True)
     facts = Facts()
     metrics = Metrics()
 
@@ -407,7 +441,7 @@ class FeeEstimateRequest(Strict):
     as_of = Day()
     selling_plan = Word(SELLING_PLANS)
     established_in = Country()
-    lines = fields.List(fields.Nested(FeeLineSchema), required=True)
+    lines = Several(Inner(FeeLineSchema), required=True, metadata={"minItems": 1, "maxItems": MOST_LINES})
 
 
 class ScenarioSchema(Strict):
@@ -430,8 +464,8 @@ class AdviceLineSchema(FeeLineFields):
     """One product with what it sells today and what may come."""
 
     current_monthly_units = Count(0, HIGHEST_UNITS)
-    scenarios = fields.List(fields.Nested(ScenarioSchema), allow_none=True)
-    quantity_discounts = fields.List(fields.Nested(QuantityDiscountSchema), allow_none=True)
+    scenarios = Several(Inner(ScenarioSchema), allow_none=True)
+    quantity_discounts = Several(Inner(QuantityDiscountSchema), allow_none=True)
 
 
 class AdviceRequest(AssessmentRequest):
@@ -439,35 +473,37 @@ class AdviceRequest(AssessmentRequest):
 
     established_in = Country()
     fixed_monthly_cost = Money()
-    lines = fields.List(fields.Nested(AdviceLineSchema), required=True)
+    lines = Several(Inner(AdviceLineSchema), required=True, metadata={"minItems": 1, "maxItems": MOST_LINES})
 
 
 class AssessmentBatchRequest(Strict):
     """Up to 1,000 assessment requests. Each is judged, or answered with its own problem."""
 
-    items = fields.List(Value(), required=True)
+    items = Several(Value(), required=True, metadata={"minItems": 1, "maxItems": MOST_ITEMS})
     compact = Flag()
 
 
-def component_schemas(vocabulary: Vocabulary) -> dict[str, dict[str, Any]]:
-    """Describe, as JSON Schema, the parts of a request that the rule data names: metrics and facts."""
+def component_schemas(vocabulary: Vocabulary, program_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Describe, as JSON Schema, the parts of a request that the rule data names: programs, metrics and facts."""
     window = {"type": ["integer", "null"], "minimum": 1, "maximum": 366}
     segment = {"type": ["string", "null"], "pattern": f"^({SEGMENT.pattern})$"}
-    count = {"type": "integer", "minimum": 0, "maximum": HIGHEST_COUNT}
-    rest = {"window_days": window, "segment": segment}
+    count = {"type": ["integer", "null"], "minimum": 0, "maximum": HIGHEST_COUNT}
+    null = {"type": "null"}
+    given = [{"required": [name]} for name in ("count", "of", "rate")]
 
-    def observation(description: str, **values: Any) -> dict[str, Any]:
+    def observation(description: str, count: Any, of: Any, rate: Any, ways: list[dict[str, Any]]) -> dict[str, Any]:
         return {
             "type": "object",
             "description": description,
-            "properties": {**values, **rest},
-            "required": list(values),
+            "properties": {"count": count, "of": of, "rate": rate, "window_days": window, "segment": segment},
             "additionalProperties": False,
+            "anyOf": ways,
         }
 
     def several(ref: str) -> dict[str, Any]:
         one = {"$ref": f"#/components/schemas/{ref}"}
-        return {"anyOf": [one, {"type": "array", "items": one, "maxItems": 10}, {"type": "null"}]}
+        many = {"type": "array", "items": {"anyOf": [one, null]}, "maxItems": MOST_OBSERVATIONS}
+        return {"anyOf": [one, many, null]}
 
     facts: dict[str, Any] = {}
     for fact in vocabulary.facts.values():
@@ -483,16 +519,24 @@ def component_schemas(vocabulary: Vocabulary) -> dict[str, dict[str, Any]]:
         for metric in vocabulary.metrics.values()
     }
     rate = decimal_schema(9, 1, "0.0025")
+    rate["type"] = [*rate["type"], "null"]
+    some_count, some_rate = {"type": "integer"}, {"type": ["string", "integer"]}
     return {
+        "ProgramId": {"type": "string", "enum": list(program_ids)},
         "Facts": {"type": "object", "properties": facts, "additionalProperties": False},
         "Metrics": {"type": "object", "properties": metrics, "additionalProperties": False},
-        "Rate": {
-            "oneOf": [
-                observation("Counts: they give headroom.", count=count, of=count),
-                observation("A bare rate, with up to nine decimals.", rate=rate),
-            ]
-        },
-        "Counter": observation("A plain count.", count=count),
+        "Rate": observation(
+            "Either count and of, which give headroom, or a bare rate with up to nine decimals; null is unknown.",
+            count,
+            count,
+            rate,
+            [
+                {"properties": {"count": some_count, "of": some_count, "rate": null}, "required": ["count", "of"]},
+                {"properties": {"count": null, "of": null, "rate": some_rate}, "required": ["rate"]},
+                {"properties": {"count": null, "of": null, "rate": null}, "anyOf": given},
+            ],
+        ),
+        "Counter": observation("A plain count; null is unknown.", count, null, null, given),
     }
 
 
@@ -543,8 +587,7 @@ def read_estimate(catalog: Catalog, body: Any, today: date) -> EstimateInput:
     problems: list[Problem] = []
     _check_number(problems, data["lines"], "/lines", MOST_LINES)
     lines = tuple(fee_line(schedule, line, f"/lines/{i}", problems) for i, line in enumerate(data["lines"]))
-    if problems:
-        raise InvalidInput(problems)
+    _refuse_if_any(problems)
     return EstimateInput(schedule, data.get("as_of") or today, data.get("selling_plan"), data.get("established_in"), lines)
 
 
@@ -557,8 +600,7 @@ def read_advice(catalog: Catalog, body: Any, today: date) -> AdviceInput:
     _check_number(problems, data["lines"], "/lines", MOST_LINES)
     lines = tuple(_advice_line(schedule, line, f"/lines/{i}", problems) for i, line in enumerate(data["lines"]))
     fixed = _amount(schedule, data, "fixed_monthly_cost", "", problems)
-    if problems:
-        raise InvalidInput(problems)
+    _refuse_if_any(problems)
     return AdviceInput(assessment, schedule, data.get("established_in"), fixed or 0, lines)
 
 
@@ -567,8 +609,7 @@ def read_batch(body: Any) -> tuple[list[Any], bool]:
     data = _load(_BATCH, body)
     problems: list[Problem] = []
     _check_number(problems, data["items"], "/items", MOST_ITEMS)
-    if problems:
-        raise InvalidInput(problems)
+    _refuse_if_any(problems)
     return data["items"], bool(data.get("compact"))
 
 
@@ -577,13 +618,73 @@ def _check_number(problems: list[Problem], given: list[Any], pointer: str, most:
         problems.append(Problem(pointer, "wrong_length", f"This list has {len(given)} entries; it may have 1 to {most}."))
 
 
+def flatten_assessment(catalog: Catalog, body: Any, program: str, as_of: date) -> dict[str, str]:
+    """Flatten the body of an assessment request to the columns of a file: one row, checked as the API checks it.
+
+    One fee line may stand in `lines`, and `established_in` beside it. A file has one program and one date, so the body
+    may not name others. Raises InvalidInput.
+    """
+    if not isinstance(body, dict):
+        raise InvalidInput([Problem("", "not_an_object", "The body has to be a JSON object.")])
+    account = {name: value for name, value in body.items() if name not in ("lines", "established_in")}
+    data = _load(_ASSESSMENT, account)
+    problems: list[Problem] = []
+    if data.get("programs") not in (None, [program]):
+        problems.append(Problem("/programs", "not_allowed", f"This file is scored for {program} alone."))
+    if data.get("as_of") not in (None, as_of):
+        problems.append(Problem("/as_of", "not_allowed", f"This file is scored by the rules of {as_of} alone."))
+    vocabulary = catalog.vocabulary
+    facts = _facts(vocabulary, data.get("facts") or {}, problems)
+    observations = _observations(vocabulary, data.get("metrics") or {}, problems)
+    lines = body.get("lines") or []
+    cells = {"seller_id": (data.get("seller") or {}).get("id") or "", "marketplace": data["marketplace"]}
+    if (data.get("seller") or {}).get("name"):
+        cells["seller_name"] = data["seller"]["name"]
+    if not isinstance(lines, list) or len(lines) > 1:
+        problems.append(Problem("/lines", "wrong_length", "A row has at most one fee line."))
+    elif lines:
+        loaded = _load(FeeLineSchema(), lines[0])
+        cells |= {name: _cell(value) for name, value in lines[0].items() if loaded.get(name) is not None}
+    if body.get("established_in") is not None:
+        cells["established_in"] = str(body["established_in"])
+    if problems:
+        raise InvalidInput(problems)
+    for name, fact in facts.items():
+        cells[name] = _cell(fact)
+    for slot, seen in observations.items():
+        column = column_of(slot)
+        if seen.bare:
+            cells[column] = format_decimal(seen.count, 9)
+        else:
+            cells[f"{column}_count"] = str(seen.count)
+            if seen.of is not None:
+                cells[f"{column}_of"] = str(seen.of)
+    return cells
+
+
+def column_of(slot: Slot) -> str:
+    """Name the column of an observation: the metric, then its segment, then its window."""
+    window = None if slot.window_days is None else f"{slot.window_days}d"
+    return "_".join(part for part in (slot.metric, slot.segment, window) if part)
+
+
+def _cell(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _refuse_if_any(problems: list[Problem]) -> None:
+    """Raise what was found; no more than anybody reads, so that the answer does not outgrow the request."""
+    if problems:
+        raise InvalidInput(problems[:MOST_PROBLEMS])
+
+
 def _load(schema: Schema, body: Any) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise InvalidInput([Problem("", "not_an_object", "The body has to be a JSON object.")])
     try:
         loaded: dict[str, Any] = schema.load(body)
     except ValidationError as error:
-        raise InvalidInput(list(_flatten(error.messages, ""))) from None
+        raise InvalidInput(_flatten(error.messages, "")[:MOST_PROBLEMS]) from None
     return loaded
 
 
@@ -617,8 +718,7 @@ def _assessment(catalog: Catalog, data: Mapping[str, Any], today: date) -> Asses
     vocabulary = catalog.vocabulary
     facts = _facts(vocabulary, data.get("facts") or {}, problems)
     observations = _observations(vocabulary, data.get("metrics") or {}, problems)
-    if problems:
-        raise InvalidInput(problems)
+    _refuse_if_any(problems)
     return AssessmentInput(
         marketplace=data["marketplace"],
         as_of=data.get("as_of") or today,
@@ -629,12 +729,12 @@ def _assessment(catalog: Catalog, data: Mapping[str, Any], today: date) -> Asses
 
 def _facts(vocabulary: Vocabulary, given: Mapping[str, Any], problems: list[Problem]) -> dict[str, FactValue]:
     facts: dict[str, FactValue] = {}
+    unknown = f"There is no such fact. There are {', '.join(vocabulary.facts)}."
     for name, value in given.items():
         pointer = f"/facts/{escape(name)}"
         fact = vocabulary.facts.get(name)
         if fact is None:
-            known = ", ".join(vocabulary.facts)
-            problems.append(Problem(pointer, "unknown_field", f"There is no such fact. There are {known}."))
+            problems.append(Problem(pointer, "unknown_field", unknown))
             continue
         try:
             facts[name] = read_fact(fact, value)
@@ -663,12 +763,12 @@ def _observations(
     vocabulary: Vocabulary, given: Mapping[str, list[tuple[str, Measured]]], problems: list[Problem]
 ) -> dict[Slot, Observation]:
     observations: dict[Slot, Observation] = {}
+    unknown = f"There is no such metric. There are {', '.join(vocabulary.metrics)}."
     for name, several in given.items():
         pointer = f"/metrics/{escape(name)}"
         metric = vocabulary.metrics.get(name)
         if metric is None:
-            known = ", ".join(vocabulary.metrics)
-            problems.append(Problem(pointer, "unknown_field", f"There is no such metric. There are {known}."))
+            problems.append(Problem(pointer, "unknown_field", unknown))
             continue
         for place, seen in several:
             slot = slot_of(metric, seen.window_days, seen.segment)
@@ -783,7 +883,7 @@ def _advice_line(
     for index, one in enumerate(data.get("quantity_discounts") or ()):
         place = f"{pointer}/quantity_discounts/{index}"
         price = _amount(schedule, one, "unit_price", place, problems)
-        if (price is None) == (one.get("discount_rate") is None):
+        if (one.get("unit_price") is None) == (one.get("discount_rate") is None):
             detail = "A quantity discount has either discount_rate or unit_price."
             problems.append(Problem(place, "one_of_two", detail))
         if price == 0:

@@ -6,7 +6,7 @@ are refused with a reason. Decimals come out as `Decimal`, so that nothing is ev
 """
 
 import json
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from advisor.errors import InvalidInput, Problem, UnreadableInput
@@ -14,6 +14,8 @@ from advisor.errors import InvalidInput, Problem, UnreadableInput
 DEEPEST = 32
 LONGEST_NUMBER = 40
 LARGEST_INTEGER_DIGITS = 19
+LONGEST_KEY_SHOWN = 200
+MOST_PROBLEMS = 100
 
 
 def loads(data: bytes) -> Any:
@@ -65,13 +67,17 @@ def _check_depth(text: str) -> None:
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise UnreadableInput("duplicate_key", f"The key {twice[:80]!r} stands twice in one object. Give it once.")
+        left = dict.fromkeys(found, 1)
+        for name, _ in pairs:
+            left[name] -= 1
+            if left[name] < 0:
+                raise UnreadableInput("duplicate_key", f"The key {name[:80]!r} stands twice in one object. Give it once.")
     return found
 
 
-def _integer(digits: str) -> int:
+def _integer(digits: str) -> int | Decimal:
+    if digits == "-0":
+        return Decimal(digits)  # a sign is never taken, and an int would lose it
     if len(digits) > LARGEST_INTEGER_DIGITS + digits.startswith("-"):
         raise UnreadableInput("number_out_of_range", f"The number {digits[:20]}… has more than 19 digits.")
     return int(digits)
@@ -80,7 +86,10 @@ def _integer(digits: str) -> int:
 def _decimal(digits: str) -> Decimal:
     if len(digits) > LONGEST_NUMBER:
         raise UnreadableInput("number_out_of_range", f"The number {digits[:20]}… has more than {LONGEST_NUMBER} characters.")
-    return Decimal(digits)
+    try:
+        return Decimal(digits)
+    except InvalidOperation:
+        raise UnreadableInput("number_out_of_range", f"The number {digits} has an exponent beyond all bounds.") from None
 
 
 def _constant(name: str) -> Any:
@@ -103,7 +112,7 @@ def _walk(value: Any, pointer: str, problems: list[Problem]) -> None:
     if isinstance(value, str):
         if any("\ud800" <= character <= "\udfff" for character in value):
             raise UnreadableInput("lone_surrogate", f"The text at {pointer or '/'} holds half of a surrogate pair.")
-        if "\0" in value:
+        if "\0" in value and len(problems) < MOST_PROBLEMS:
             problems.append(Problem(pointer, "nul_character", "This text holds a NUL character. Remove it."))
     elif isinstance(value, dict):
         for key, item in value.items():
@@ -115,5 +124,7 @@ def _walk(value: Any, pointer: str, problems: list[Problem]) -> None:
 
 
 def escape(key: str) -> str:
-    """Escape a key for a JSON pointer (RFC 6901)."""
+    """Escape a key for a JSON pointer (RFC 6901). A key longer than any that is known is cut, not sent back whole."""
+    if len(key) > LONGEST_KEY_SHOWN:
+        key = key[:LONGEST_KEY_SHOWN] + "…"
     return key.replace("~", "~0").replace("/", "~1")

@@ -36,6 +36,20 @@ LANGUAGE = {
     "description": "The language of the sentences; English when left out. Codes never change.",
     "schema": {"type": "string", "example": "en"},
 }
+IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": "The ETag of an answer you have; the answer is 304 while nothing has changed.",
+    "schema": {"type": "string"},
+}
+PROGRAM_ID = {
+    "name": "program",
+    "in": "path",
+    "required": True,
+    "schema": {"$ref": "#/components/schemas/ProgramId"},
+}
+SCHEDULE_OF = {"name": "marketplace", "in": "path", "required": True, "schema": inputs.Marketplace().json_schema()}
+NOT_MODIFIED = "What you have is still right."
 
 
 def blueprint(services: Services, settings: Settings) -> Blueprint:
@@ -58,6 +72,7 @@ def blueprint(services: Services, settings: Settings) -> Blueprint:
         @api.alt_response(415, schema=schemas.Problem, description="The body is not application/json.")
         @api.alt_response(422, schema=schemas.Problem, description="Some values cannot be used.")
         def view() -> Response:
+            _query()
             return _json(use(read_json(most), _messages()))
 
     takes(
@@ -102,15 +117,17 @@ def blueprint(services: Services, settings: Settings) -> Blueprint:
     )
 
     @api.get("/programs")
-    @api.doc(summary="List the programs", parameters=[LANGUAGE])
+    @api.doc(summary="List the programs", parameters=[LANGUAGE, IF_NONE_MATCH])
     @api.response(200, schemas.ProgramList)
+    @api.alt_response(304, description=NOT_MODIFIED)
     def programs() -> Response:
         _query()
         return _cacheable(services.programs(_messages()))
 
-    @api.get("/programs/<string:program>")
-    @api.doc(summary="Describe a program", parameters=[MARKETPLACE, AS_OF, LANGUAGE])
+    @api.get("/programs/<string:program>", parameters=[PROGRAM_ID])
+    @api.doc(summary="Describe a program", parameters=[MARKETPLACE, AS_OF, LANGUAGE, IF_NONE_MATCH])
     @api.response(200, schemas.Program)
+    @api.alt_response(304, description=NOT_MODIFIED)
     @api.alt_response(404, schema=schemas.Problem, description="There is no such program.")
     @api.alt_response(422, schema=schemas.Problem, description="A query parameter cannot be used.")
     def program(program: str) -> Response:
@@ -118,15 +135,17 @@ def blueprint(services: Services, settings: Settings) -> Blueprint:
         return _cacheable(services.program(program, given.get("marketplace"), given.get("as_of"), _messages()))
 
     @api.get("/fee-schedules")
-    @api.doc(summary="List the fee schedules", parameters=[LANGUAGE])
+    @api.doc(summary="List the fee schedules", parameters=[LANGUAGE, IF_NONE_MATCH])
     @api.response(200, schemas.FeeScheduleList)
+    @api.alt_response(304, description=NOT_MODIFIED)
     def fee_schedules() -> Response:
         _query()
         return _cacheable(services.schedules(_messages()))
 
-    @api.get("/fee-schedules/<string:marketplace>")
-    @api.doc(summary="Describe a fee schedule", parameters=[AS_OF, LANGUAGE])
+    @api.get("/fee-schedules/<string:marketplace>", parameters=[SCHEDULE_OF])
+    @api.doc(summary="Describe a fee schedule", parameters=[AS_OF, LANGUAGE, IF_NONE_MATCH])
     @api.response(200, schemas.FeeSchedule)
+    @api.alt_response(304, description=NOT_MODIFIED)
     @api.alt_response(404, schema=schemas.Problem, description="There is no such marketplace.")
     @api.alt_response(422, schema=schemas.Problem, description="A query parameter cannot be used.")
     def fee_schedule(marketplace: str) -> Response:

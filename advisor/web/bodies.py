@@ -28,6 +28,8 @@ def read_json(most: int) -> Any:
 
 def _read_all(most: int) -> bytes:
     announced = request.content_length
+    if announced is None and not request.environ.get("wsgi.input_terminated"):
+        return b""  # no length and no chunks is no body: reading on would wait for the client to hang up
     if announced is not None and announced > most:
         raise InputTooLarge("too_large", f"The body has {announced} bytes; at most {most} are taken.")
     parts, size = [], 0
@@ -40,7 +42,7 @@ def _read_all(most: int) -> bytes:
                 break
             parts.append(part)
             size += len(part)
-    except OSError:
+    except Exception:  # each server has its own errors for a body that breaks off or has malformed chunks
         raise UnreadableInput("body_mismatch", "The body broke off or its chunks cannot be read. Send it again.") from None
     if size > most:
         raise InputTooLarge("too_large", f"The body has more than {most} bytes, the most that is taken.")

@@ -11,6 +11,7 @@ from flask_smorest import Api, Blueprint
 from advisor.catalog import Catalog
 from advisor.inputs import Value, component_schemas
 from advisor.messages import ADVICE_REASONS, ERROR_CODES, REASONS, WARNINGS
+from advisor.web.schemas import Problem
 
 ASSETS = ("swagger-ui-bundle.js", "swagger-ui.css", "favicon-32x32.png")
 DOCS_POLICY = (
@@ -26,6 +27,8 @@ START = """window.onload = () => SwaggerUIBundle({
 class DocumentedApi(Api):
     """flask-smorest for its OpenAPI document only: errors are answered in `advisor.web.problems`."""
 
+    ERROR_SCHEMA = Problem
+
     def _register_error_handlers(self) -> None:
         pass
 
@@ -40,7 +43,7 @@ def register(app: Flask, blueprint: Blueprint, catalog: Catalog) -> None:
     api = DocumentedApi(app)
     converter = api.ma_plugin.converter
     converter.add_attribute_function(_describe)
-    for name, schema in component_schemas(catalog.vocabulary).items():
+    for name, schema in component_schemas(catalog.vocabulary, catalog.program_ids).items():
         api.spec.components.schema(name, schema)
     api.register_blueprint(blueprint)
     document = orjson.dumps(_document(api.spec.to_dict()), option=orjson.OPT_INDENT_2)
@@ -74,7 +77,9 @@ def _describe(self: Any, field: Any, **kwargs: Any) -> dict[str, Any]:
     if not isinstance(field, Value):
         return {}
     described = dict(field.json_schema())
-    if field.allow_none and "$ref" not in described:
+    if field.allow_none and "$ref" in described:
+        return {"anyOf": [described, {"type": "null"}]}
+    if field.allow_none:
         if "enum" in described:
             described["enum"] = [*described["enum"], None]
         if "type" in described:
@@ -97,11 +102,13 @@ def _document(spec: dict[str, Any]) -> dict[str, Any]:
         "Holds a marketplace seller's account against Amazon's business program and prices its fees, exactly and with "
         "sources. Money and rates are decimal texts; dates are ISO 8601; unknown fields are refused." + lists
     )
+    spec["components"]["schemas"].pop("PaginationMetadata", None)
+    errors = list(spec["components"]["responses"].values())
     for path in spec["paths"].values():
         for operation in path.values():
-            if not isinstance(operation, dict):
-                continue
-            for status, response in operation.get("responses", {}).items():
-                if status >= "400" and "application/json" in response.get("content", {}):
-                    response["content"]["application/problem+json"] = response["content"].pop("application/json")
+            if isinstance(operation, dict):
+                errors += [response for status, response in operation["responses"].items() if status >= "400"]
+    for response in errors:
+        if "application/json" in response.get("content", {}):
+            response["content"]["application/problem+json"] = response["content"].pop("application/json")
     return spec

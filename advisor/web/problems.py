@@ -9,6 +9,7 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from advisor.errors import AdvisorError, InputTooLarge, InvalidInput, Problem, UnknownName, UnreadableInput
+from advisor.inputs import MOST_PROBLEMS
 from advisor.services import problems
 
 log = logging.getLogger("advisor.web")
@@ -52,6 +53,8 @@ def register(app: Flask) -> None:
     def invalid(error: InvalidInput) -> Response:
         number = len(error.problems)
         detail = "One value cannot be used." if number == 1 else f"{number} values cannot be used."
+        if number == MOST_PROBLEMS:
+            detail = f"Many values cannot be used; these are the first {number}."
         return problem(422, f"{detail} `errors` says which, and what to do.", error.problems)
 
     @app.errorhandler(InputTooLarge)

@@ -90,18 +90,20 @@ def flag() -> fields.Boolean:
     return fields.Boolean(required=True)
 
 
-class Always(Value):
-    """A value that is always there and may be null."""
-
-
 class DecimalOrNull(Decimal):
+    """A decimal that is always there and may be null."""
+
     def __init__(self) -> None:
-        super().__init__(required=False)
+        super().__init__(required=True)
+        self.allow_none = True
 
 
 class DayOrNull(Day):
+    """A date that is always there and may be null."""
+
     def __init__(self) -> None:
-        super().__init__(required=False)
+        super().__init__(required=True)
+        self.allow_none = True
 
 
 def many(schema: type[Schema]) -> "fields.List[object]":
@@ -173,7 +175,7 @@ class Observed(Schema):
 
     count = fields.Integer(allow_none=True)
     of = fields.Integer(allow_none=True)
-    rate = DecimalOrNull()
+    rate = Decimal()
     between = fields.Nested(Bounds)
     value = Anything()
 
@@ -198,7 +200,7 @@ OUTCOME = ("met", "missed", "unknown", "not_applicable")
 class AlsoPublished(Schema):
     """What another source prints, and what it would answer."""
 
-    threshold = Anything()
+    threshold = Anything(required=True)
     comparison = string_or_null()
     outcome = Word(OUTCOME, required=True)
     note = string_or_null()
@@ -222,7 +224,7 @@ class Finding(Dated):
     level = Word(("required", "advisory"), required=True)
     basis = Word(("official", "guideline"), required=True)
     comparison = string_or_null()
-    threshold = Anything()
+    threshold = Anything(required=True)
     observed = one_or_null(Observed)
     outcome = Word(OUTCOME, required=True)
     reason = string()
@@ -327,7 +329,7 @@ class ProgramList(Schema):
 
 
 class Published(Schema):
-    threshold = Anything()
+    threshold = Anything(required=True)
     comparison = string_or_null()
     note = string_or_null()
     sources = many(Source)
@@ -338,7 +340,7 @@ class Threshold(Dated):
     level = Word(("required", "advisory"), required=True)
     basis = Word(("official", "guideline"), required=True)
     comparison = string_or_null()
-    threshold = Anything()
+    threshold = Anything(required=True)
     minimum_volume = number_or_null()
     consequence = string_or_null()
     note = string_or_null()

@@ -1,0 +1,898 @@
+"""One Ibis expression for a program and one for the fee schedules: columns of text in, columns of answers out.
+
+`Columns` reads the cells into typed columns and names every way a cell can be wrong; `judge` and `price` then follow
+`advisor.domain` step by step with the same formulas, so that a row of a file and a request to the API answer alike.
+A property test holds them together.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import reduce
+from operator import and_, or_
+from typing import Any
+
+import ibis
+import ibis.expr.types as ir
+
+from advisor.batch.layout import Cell, Layout
+from advisor.catalog import Catalog
+from advisor.domain import formulas
+from advisor.domain.assessment import Slot
+from advisor.domain.fees import (
+    FEES,
+    FeeSchedule,
+    Terms,
+    digital_services_ppm,
+    plan_in_force,
+    rule_in_force,
+)
+from advisor.domain.numbers import HIGHEST_AMOUNT, HIGHEST_COUNT, HIGHEST_UNITS, PPB, PPM
+from advisor.domain.program import (
+    MARKETPLACES,
+    Bar,
+    Criterion,
+    Fact,
+    Level,
+    Metric,
+    Program,
+    Threshold,
+    Vocabulary,
+    rules_in_force,
+)
+from advisor.domain.sources import in_force
+
+Column = Any  # an Ibis column: its operators are untyped
+
+DECIMAL = r"^[0-9]{1,12}(\.[0-9]+)?$"
+PERCENT = r"^[0-9]{1,9}(\.[0-9]+)? ?%$"
+WHOLE = r"^[0-9]{1,19}$"
+PARTS = (
+    "total_sales_price",
+    "sales_tax",
+    *FEES,
+    "total_fees",
+    "tax_on_fees",
+    "net_proceeds",
+    "contribution",
+)
+FEE_OUTPUTS = ("currency", *PARTS, "fees_complete", "fee_warnings")
+
+
+@ibis.udf.scalar.builtin(name="divide", signature=(("int64", "int64"), "int64"))
+def _divide(a, b):  # type: ignore[no-untyped-def]
+    """Divide whole numbers without the remainder; the engine's own operator (Ibis writes // as a division of floats)."""
+
+
+COLUMNS = formulas.Operators(where=ibis.ifelse, least=ibis.least, greatest=ibis.greatest, divide=_divide)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One way a cell can be wrong: its column, a code and a reason, and the rows where it is."""
+
+    column: str
+    code: str
+    reason: str
+    wrong: Column
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An observation as columns: count of `of`; `bare` where it came as a rate. NULL is unknown."""
+
+    count: Column
+    of: Column
+    bare: Column
+
+
+def output_names(program: Program, places: Sequence[str], as_of: date, priced: bool) -> list[str]:
+    """Name the columns that the results add to a file."""
+    names = ["verdict", "score"]
+    for criterion in criteria_of(program, places, as_of):
+        stem = criterion.id.replace("-", "_")
+        names += [f"{stem}_outcome", f"{stem}_observed", f"{stem}_headroom"]
+    return [*names, *(FEE_OUTPUTS if priced else ())]
+
+
+def rate_outputs(program: Program, places: Sequence[str], as_of: date) -> set[str]:
+    """Name the result columns that hold a rate, in ppm until they are written."""
+    criteria = criteria_of(program, places, as_of)
+    rates = [one for one in criteria if isinstance(one.subject, Metric) and one.subject.kind == "rate"]
+    return {f"{one.id.replace('-', '_')}_observed" for one in rates}
+
+
+def criteria_of(program: Program, places: Sequence[str], as_of: date) -> list[Criterion]:
+    """List the criteria in force at any of these marketplaces, in program order."""
+    standing = {rule.criterion for place in places for rule in rules_in_force(program, place, as_of)}
+    return [criterion for criterion in program.criteria if criterion in standing]
+
+
+def _any(conditions: Sequence[Column]) -> Column:
+    return reduce(or_, conditions, ibis.literal(False))
+
+
+def _all(conditions: Sequence[Column]) -> Column:
+    return reduce(and_, conditions, ibis.literal(True))
+
+
+def _true(condition: Column) -> Column:
+    """Take NULL as false."""
+    return condition.fill_null(False)
+
+
+def _null(kind: str) -> Column:
+    return ibis.null(kind)
+
+
+def texts(table: ir.Table, names: Sequence[str], layout: Layout) -> dict[str, Column]:
+    """Read the cells that mean something as texts, whatever their type in the file."""
+    return {f"text_{index}": _without_blanks(_as_text(table[names[index]])) for index in sorted(layout.meaningful)}
+
+
+def _as_text(column: Column) -> Column:
+    kind = column.type()
+    if kind.is_string():
+        return column
+    if kind.is_floating():
+        return _exact_text(column)
+    if kind.is_decimal():
+        return _trimmed(column.cast("string"))
+    if kind.is_nested() or kind.is_binary():
+        return ibis.ifelse(column.isnull(), _null("string"), "(not a single value)")
+    return column.cast("string")
+
+
+def _exact_text(column: Column) -> Column:
+    """Write a float with nine decimals where that is exactly it; otherwise in a way that the checks refuse."""
+    fixed = column.cast("decimal(28, 9)")
+    text = column.cast("string") + " (not exact)"
+    return ibis.ifelse(fixed.cast("float64") == column, _trimmed(fixed.cast("string")), text)
+
+
+def _trimmed(text: Column) -> Column:
+    return ibis.ifelse(text.contains("."), text.re_replace(r"\.?0+$", ""), text)
+
+
+def _without_blanks(text: Column) -> Column:
+    bare = text.strip()
+    return ibis.ifelse(bare.upper().isin(["", "N/A"]), _null("string"), bare)
+
+
+class Columns:
+    """The cells of a file as typed columns, and the checks that they have to pass."""
+
+    def __init__(
+        self,
+        table: ir.Table,
+        layout: Layout,
+        catalog: Catalog,
+        marketplace: str | None,
+        decimal_comma: bool,
+    ) -> None:
+        self.table = table
+        self.layout = layout
+        self.vocabulary: Vocabulary = catalog.vocabulary
+        self.catalog = catalog
+        self.decimal_comma = decimal_comma
+        self.checks: list[Check] = []
+        self.typed: dict[str, Column] = {}
+        self.places = (marketplace,) if "marketplace" not in layout.singles and marketplace else MARKETPLACES
+        self._read(marketplace)
+
+    def _read(self, marketplace: str | None) -> None:
+        layout = self.layout
+        seller = self._text(layout.singles["seller_id"])
+        self._check(layout.singles["seller_id"], "missing", "The seller_id is empty. Name the account.", seller.isnull())
+        self._place(marketplace)
+        for name, cell in layout.facts.items():
+            self._fact(self.vocabulary.facts[name], cell)
+        self._observations()
+        if layout.priced:
+            self._fees()
+
+    # One cell
+
+    def _text(self, cell: Cell) -> Column:
+        """The cell's text, NULL where it is empty or N/A."""
+        if cell.column is None:
+            return _without_blanks(ibis.literal(cell.constant, type="string"))
+        return self.table[f"text_{cell.column}"]
+
+    def _check(self, cell: Cell, code: str, reason: str, wrong: Column) -> None:
+        self.checks.append(Check(cell.name, code, reason, _true(wrong)))
+
+    def _keep(self, name: str, value: Column) -> Column:
+        self.typed[name] = value
+        return value
+
+    def _decimal(self, cell: Cell, places: int, high: int, percent: bool) -> Column:
+        """Read a decimal (or percentage) as a whole number of 10**-places."""
+        text = self._text(cell)
+        if self.decimal_comma:
+            text = text.replace(",", ".")
+        plain = text.re_search(DECIMAL)
+        number = text
+        good = plain
+        if percent:
+            per_cent = text.re_search(PERCENT)
+            good = plain | per_cent
+            number = text.re_replace(r" ?%$", "")
+        shift = ibis.ifelse(per_cent, places - 2, places) if percent else ibis.literal(places)
+        fraction = ibis.ifelse(number.contains("."), number.re_extract(r"\.([0-9]*?)0*$", 1).length(), 0)
+        good = good & (fraction <= shift)
+        exact = number.try_cast("decimal(28, 9)")
+        scale = ibis.ifelse(per_cent, 10 ** (places - 2), 10**places) if percent else 10**places
+        value = (exact * scale).cast("int64")
+        what = 'A rate has up to {n} decimals and no sign, such as 0.0025 or 0.25%.' if percent else (
+            "An amount has digits, at most one decimal mark, and no sign or separator, such as 52.50."
+        )
+        self._check(cell, "not_a_decimal", what.format(n=places), ~good)
+        value = ibis.ifelse(good, value, _null("int64"))
+        self._check(cell, "out_of_range", f"This is too large; at most {high // 10**places} is possible.", value > high)
+        return value
+
+    def _whole(self, cell: Cell, low: int, high: int) -> Column:
+        text = self._text(cell)
+        good = text.re_search(WHOLE)
+        self._check(cell, "not_a_whole_number", "This has to be a whole number, such as 12.", ~good)
+        value = ibis.ifelse(good, text.try_cast("int64"), _null("int64"))
+        beyond = good & (value.isnull() | (value < low) | (value > high))
+        self._check(cell, "out_of_range", f"This may be from {low} to {high}.", beyond)
+        return value
+
+    def _word(self, cell: Cell, choices: Sequence[str]) -> Column:
+        text = self._text(cell).lower()
+        self._check(cell, "not_allowed", f"Allowed are {', '.join(choices)}.", ~text.isin(choices))
+        return text
+
+    def _flag(self, cell: Cell) -> Column:
+        text = self._text(cell).lower()
+        yes, no = text.isin(["true", "yes"]), text.isin(["false", "no"])
+        self._check(cell, "not_true_or_false", "This has to be true, false, yes or no.", ~(yes | no))
+        return ibis.cases((yes, True), (no, False), else_=_null("boolean"))
+
+    # The account
+
+    def _place(self, marketplace: str | None) -> None:
+        cell = self.layout.singles.get("marketplace")
+        if cell is None:
+            self._keep("place", ibis.literal(marketplace, type="string"))
+            return
+        text = self._text(cell).upper()
+        text = ibis.ifelse(text == "GB", "UK", text)
+        if marketplace is None:
+            self._check(cell, "missing", "The marketplace is empty. Fill it in, or give --marketplace.", text.isnull())
+        else:
+            text = text.fill_null(marketplace)
+        detail = f"Allowed are {', '.join(MARKETPLACES)} (GB is taken as UK)."
+        self._check(cell, "unknown_marketplace", detail, ~text.isin(MARKETPLACES))
+        self._keep("place", text)
+
+    def _fact(self, fact: Fact, cell: Cell) -> None:
+        name = f"fact_{fact.key}"
+        if fact.kind == "boolean":
+            self._keep(name, self._flag(cell))
+        elif fact.kind == "integer":
+            self._keep(name, self._whole(cell, fact.lowest or 0, fact.highest or HIGHEST_COUNT))
+        elif fact.key == "fulfillment" and self.layout.priced:
+            channels = sorted({channel for place in self.places for channel in self.catalog.schedule(place).channels})
+            text = self._word(cell, [*channels, "both"])
+            self._keep("channel", text.fill_null("seller"))
+            standing = {"seller": "seller", "seller_prime": "seller", "easy_ship": "seller", "self_ship": "seller"}
+            standing |= {"amazon": "amazon", "both": "both"}
+            self._keep(name, ibis.cases(*((text == word, kind) for word, kind in standing.items()), else_=_null("string")))
+        elif fact.kind == "choice":
+            self._keep(name, self._word(cell, fact.choices))
+        else:
+            text = self._text(cell)
+            day = text.try_cast("date")
+            good = text.re_search(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$") & day.notnull()
+            self._check(cell, "not_a_date", "A date is written YYYY-MM-DD and has to exist.", text.notnull() & ~_true(good))
+            self._keep(name, day)
+
+    def _observations(self) -> None:
+        for slot in dict.fromkeys([*self.layout.rates, *self.layout.counts]):
+            rate_cell, counts = self.layout.rates.get(slot), self.layout.counts.get(slot)
+            rate = self._decimal(rate_cell, 9, PPB, percent=True) if rate_cell else _null("int64")
+            count = of = _null("int64")
+            if counts and counts.count:
+                count = self._whole(counts.count, 0, HIGHEST_COUNT)
+            if counts and counts.of:
+                of = self._whole(counts.of, 0, HIGHEST_COUNT)
+            if counts and counts.count and counts.of:
+                half = "A count and its total belong together: fill in both, or neither."
+                self._check(counts.count, "half_a_pair", half, count.notnull() != of.notnull())
+                self._check(counts.count, "count_above_of", "The count may be at most its total.", count > of)
+                if rate_cell:
+                    both = "Give either the rate, or the counts: not both."
+                    self._check(rate_cell, "rate_and_count", both, rate.notnull() & count.notnull())
+            name = _slot_name(slot)
+            self._keep(f"{name}_count", rate.fill_null(count) if rate_cell else count)
+            self._keep(f"{name}_of", ibis.ifelse(rate.notnull(), PPB, of) if rate_cell else of)
+            self._keep(f"{name}_bare", rate.notnull() if rate_cell else ibis.literal(False))
+
+    def _fees(self) -> None:
+        fees = self.layout.fees
+        category = self._keep("category", self._text(fees["category"]))
+        self._micros("price")
+        half = "A fee line needs a category and a price: fill in both, or neither."
+        unpriced = self._text(fees["price"]).isnull()
+        self._check(fees["category"], "depends_on_column", half, category.isnull() != unpriced)
+        for name in ("shipping", "gift_wrap", "unit_cost", "fulfillment_cost"):
+            self._micros(name)
+        for name in ("refund_rate", "tax_rate"):
+            value = self._decimal(fees[name], 6, PPM, percent=True) if name in fees else _null("int64")
+            self._keep(name, value)
+        units = self._whole(fees["units"], 1, HIGHEST_UNITS) if "units" in fees else _null("int64")
+        self._keep("units", units.fill_null(1))
+        business = self._flag(fees["business_order"]) if "business_order" in fees else _null("boolean")
+        self._keep("business_order", business)
+        if "channel" not in self.typed:
+            self._keep("channel", ibis.literal("seller"))
+        cell = self.layout.singles.get("established_in")
+        country = _null("string")
+        if cell:
+            country = self._text(cell).upper()
+            self._check(cell, "not_a_country", "A country is two letters, such as US, UK or DE.", ~country.re_search("^[A-Z]{2}$"))
+            country = ibis.ifelse(country == "GB", "UK", country)
+        self._keep("established_in", country)
+        self._price_checks(fees["price"])
+        self._category_check(fees["category"])
+
+    def _micros(self, name: str) -> Column:
+        """Read an amount in minor units of the row's currency."""
+        cell = self.layout.fees.get(name)
+        if cell is None:
+            return self._keep(name, _null("int64"))
+        micros = self._decimal(cell, 6, HIGHEST_AMOUNT * PPM, percent=False)
+        unit = by_place(
+            self.typed["place"],
+            {place: 10 ** (6 - self.catalog.schedule(place).decimals) for place in self.places},
+        )
+        detail = "This has more decimals than the currency of the marketplace."
+        self._check(cell, "too_many_decimals", detail, micros % unit != 0)
+        minor = _divide(micros, unit)
+        self._check(cell, "out_of_range", f"An amount may be at most {HIGHEST_AMOUNT} minor units.", minor > HIGHEST_AMOUNT)
+        return self._keep(name, minor)
+
+    def _price_checks(self, cell: Cell) -> None:
+        self._check(cell, "out_of_range", "A price is above 0.", self.typed["price"] == 0)
+
+    def _category_check(self, cell: Cell) -> None:
+        place, category, channel = self.typed["place"], self.typed["category"], self.typed["channel"]
+        unknown, refused = [], []
+        for name in self.places:
+            schedule = self.catalog.schedule(name)
+            if not schedule.covered:
+                continue
+            known = [key for one in schedule.categories.values() for key in (one.key, *one.also_known_as)]
+            unknown.append((place == name) & ~category.isin(known))
+            refused.append((place == name) & ~channel.isin([*schedule.channels, "both"]) & category.notnull())
+        detail = "The fee schedule of the marketplace has no such category. `advisor fees --list` lists them."
+        self._check(cell, "unknown_category", detail, _any(unknown))
+        channel_cell = self.layout.facts.get("fulfillment")
+        if channel_cell:
+            self._check(channel_cell, "not_allowed", "The marketplace has no such fulfillment channel.", _any(refused))
+
+    @property
+    def wrong(self) -> Column:
+        """The rows that fail any check."""
+        return _any([check.wrong for check in self.checks])
+
+
+def by_place(place: Column, values: Mapping[str, Any], kind: str = "int64") -> Column:
+    """Pick a value by the row's marketplace; NULL where there is none."""
+    distinct: dict[Any, list[str]] = {}
+    for name, value in values.items():
+        distinct.setdefault(value, []).append(name)
+    if len(distinct) == 1:
+        (value,) = distinct
+        return _null(kind) if value is None else ibis.literal(value, type=kind)
+    branches = [
+        (place.isin(names), ibis.literal(value, type=kind)) for value, names in distinct.items() if value is not None
+    ]
+    return ibis.cases(*branches, else_=_null(kind))
+
+
+def _slot_name(slot: Slot) -> str:
+    return f"seen_{slot.metric}_{slot.segment or ''}_{slot.window_days or ''}"
+
+
+# Judging
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A criterion with one of its thresholds in force, and the marketplaces where that is."""
+
+    stem: str
+    index: int
+    criterion: Criterion
+    threshold: Threshold
+    places: list[str]
+
+    @property
+    def name(self) -> str:
+        """The prefix of the columns that only this threshold computes."""
+        return f"{self.stem}_{self.index}"
+
+
+class Judge:
+    """Holds typed columns against a program: the same steps as `advisor.domain.assessment`, over columns.
+
+    The steps are to be evaluated one after the other (`steps`), each over the columns of those before it, so that
+    nothing is computed twice.
+    """
+
+    def __init__(self, layout: Layout, program: Program, places: Sequence[str], as_of: date) -> None:
+        self.slots = set(layout.rates) | set(layout.counts)
+        self.facts = layout.facts
+        self.covered = [place for place in places if rules_in_force(program, place, as_of)]
+        self.criteria = criteria_of(program, places, as_of)
+        self.blocks = [block for criterion in self.criteria for block in _blocks(criterion, program, places, as_of)]
+
+    @property
+    def steps(self) -> list[Callable[[ir.Table], dict[str, Column]]]:
+        """What to compute, one step over the columns of the last."""
+        return [self.observations, self.deciding_values, self.outcomes, self.answers]
+
+    def observations(self, table: ir.Table) -> dict[str, Column]:
+        """Find what every criterion reads, and of a defect rate its components and their bounds."""
+        found: dict[str, Column] = {}
+        for criterion in self.criteria:
+            metric, stem = criterion.metric, _stem(criterion)
+            if metric is None:
+                continue
+            found |= _named(stem, self._seen(table, criterion, metric.key))
+            for number, key in enumerate(metric.components):
+                found |= _named(f"{stem}_part_{number}", self._seen(table, criterion, key))
+        return found
+
+    def deciding_values(self, table: ir.Table) -> dict[str, Column]:
+        """Bring a defect rate and its components into the value that decides, NULL where none does."""
+        found: dict[str, Column] = {}
+        for block in self.blocks:
+            metric, bar = block.criterion.metric, block.threshold.bar
+            if metric is None or bar.value is None:
+                continue
+            seen = _seen_again(table, block.stem)
+            if metric.components:
+                allowed = formulas.allowance(bar.comparison or "", int(bar.value))
+                parts = [_seen_again(table, f"{block.stem}_part_{i}") for i in range(len(metric.components))]
+                seen = _deciding_defects(seen, parts, allowed)
+            of = ibis.literal(1, type="int64") if metric.kind == "counter" else seen.of
+            bad = formulas.defects(bar.comparison or "", seen.count, of)
+            found |= {f"{block.name}_bad": bad, f"{block.name}_all": of, f"{block.name}_bare": seen.bare}
+        return found
+
+    def outcomes(self, table: ir.Table) -> dict[str, Column]:
+        """Judge every threshold: outcome, further defects allowed, and points."""
+        found: dict[str, Column] = {}
+        fulfillment = table["fact_fulfillment"] if "fulfillment" in self.facts else None
+        for block in self.blocks:
+            subject, bar, name = block.criterion.subject, block.threshold.bar, block.name
+            if isinstance(subject, Fact):
+                outcome, room, points = self._fact_outcome(table, subject, bar)
+            elif bar.value is None:
+                outcome, room, points = ibis.literal("not_applicable"), _null("int64"), _null("int64")
+            else:
+                outcome, room, points = _metric_outcome(table, block, subject, fulfillment)
+            found |= {f"{name}_outcome": outcome, f"{name}_room": room, f"{name}_points": points}
+        return found
+
+    def answers(self, table: ir.Table) -> dict[str, Column]:
+        """Compute verdict and score, and each criterion's outcome, observed value and headroom by marketplace."""
+        place = table["place"]
+        missed, unknown, met, scores = [], [], [], []
+        answers: dict[str, Column] = {}
+        for block in self.blocks:
+            if block.threshold.level is not Level.REQUIRED:
+                continue
+            outcome, here = table[f"{block.name}_outcome"], place.isin(block.places)
+            missed.append(here & (outcome == "missed"))
+            unknown.append(here & (outcome == "unknown"))
+            met.append(here & (outcome == "met"))
+            judged = here & outcome.isin(["met", "missed"])
+            scores.append(ibis.ifelse(judged, table[f"{block.name}_points"], 101).fill_null(101))
+        verdict = ibis.cases(
+            (~place.isin(self.covered) if self.covered else ibis.literal(True), "not_covered"),
+            (_any(missed), "not_eligible"),
+            (_any(unknown) | ~_any(met), "undetermined"),
+            else_="eligible",
+        )
+        least = ibis.least(*scores) if len(scores) > 1 else scores[0] if scores else _null("int64")
+        answers["verdict"] = verdict
+        answers["score"] = ibis.ifelse(verdict.isin(["eligible", "not_eligible"]), least, _null("int64")).cast("int64")
+        for criterion in self.criteria:
+            stem = _stem(criterion)
+            blocks = [block for block in self.blocks if block.criterion is criterion]
+            here = place.isin([name for block in blocks for name in block.places])
+            answers[f"{stem}_outcome"] = _by_block(table, blocks, "outcome", "string")
+            observed = self._observed(table, criterion)
+            answers[f"{stem}_observed"] = ibis.ifelse(here, observed, _null(str(observed.type())))
+            answers[f"{stem}_headroom"] = _by_block(table, blocks, "room", "int64")
+        return answers
+
+    def _observed(self, table: ir.Table, criterion: Criterion) -> Column:
+        subject = criterion.subject
+        if isinstance(subject, Fact):
+            return table[f"fact_{subject.key}"] if subject.key in self.facts else _null(FACT_KINDS[subject.kind])
+        seen = _seen_again(table, _stem(criterion))
+        return seen.count if subject.kind == "counter" else _rate(seen)
+
+    def _fact_outcome(self, table: ir.Table, fact: Fact, bar: Bar) -> tuple[Column, Column, Column]:
+        if fact.key not in self.facts:
+            return ibis.literal("unknown"), _null("int64"), _null("int64")
+        value = table[f"fact_{fact.key}"]
+        compare: dict[str, Callable[[Column], Column]] = {
+            "equals": lambda seen: seen == bar.value,
+            "below": lambda seen: seen < bar.value,
+            "at_most": lambda seen: seen <= bar.value,
+            "at_least": lambda seen: seen >= bar.value,
+            "above": lambda seen: seen > bar.value,
+        }
+        met = compare[bar.comparison or "equals"](value)
+        outcome = ibis.cases((value.isnull(), "unknown"), (met, "met"), else_="missed")
+        room = _null("int64")
+        if fact.kind == "integer" and isinstance(bar.value, int):
+            room = value - bar.value if bar.comparison in ("at_least", "above") else bar.value - value
+        return outcome, room, ibis.ifelse(met, 100, 0)
+
+    def _seen(self, table: ir.Table, criterion: Criterion, metric: str) -> Seen:
+        """Find the observation a criterion reads, in the order of `advisor.domain.assessment._observation`."""
+        candidates = []
+        whole_account = criterion.segment in ("seller_fulfilled", "amazon_fulfilled")
+        for segment in [criterion.segment, *([None] if whole_account else [])]:
+            for window in dict.fromkeys((criterion.window_days, None)):
+                slot = Slot(metric, window, segment)
+                if slot not in self.slots:
+                    continue
+                seen = _seen_again(table, _slot_name(slot))
+                usable = seen.count.notnull()
+                if segment is None and whole_account and "fulfillment" in self.facts:
+                    usable = usable & ~_true(table["fact_fulfillment"] == "both")
+                candidates.append((usable, seen))
+        if not candidates:
+            return Seen(_null("int64"), _null("int64"), ibis.literal(False))
+        return Seen(
+            ibis.cases(*((usable, seen.count) for usable, seen in candidates), else_=_null("int64")),
+            ibis.cases(*((usable, seen.of) for usable, seen in candidates), else_=_null("int64")),
+            ibis.cases(*((usable, seen.bare) for usable, seen in candidates), else_=False),
+        )
+
+
+FACT_KINDS = {"boolean": "boolean", "choice": "string", "integer": "int64", "date": "date"}
+
+
+def _stem(criterion: Criterion) -> str:
+    return criterion.id.replace("-", "_")
+
+
+def _blocks(criterion: Criterion, program: Program, places: Sequence[str], as_of: date) -> list[Block]:
+    blocks: dict[Threshold, list[str]] = {}
+    for place in places:
+        for rule in rules_in_force(program, place, as_of):
+            if rule.criterion is criterion:
+                blocks.setdefault(rule.threshold, []).append(place)
+    stem = _stem(criterion)
+    return [Block(stem, index, criterion, block, names) for index, (block, names) in enumerate(blocks.items())]
+
+
+def _named(name: str, seen: Seen) -> dict[str, Column]:
+    return {f"{name}_count": seen.count, f"{name}_of": seen.of, f"{name}_bare": seen.bare}
+
+
+def _seen_again(table: ir.Table, name: str) -> Seen:
+    return Seen(table[f"{name}_count"], table[f"{name}_of"], table[f"{name}_bare"])
+
+
+def _by_block(table: ir.Table, blocks: Sequence[Block], part: str, kind: str) -> Column:
+    branches = [(table["place"].isin(block.places), table[f"{block.name}_{part}"]) for block in blocks]
+    return ibis.cases(*branches, else_=_null(kind))
+
+
+def _metric_outcome(
+    table: ir.Table, block: Block, metric: Metric, fulfillment: Column | None
+) -> tuple[Column, Column, Column]:
+    bar, threshold = block.threshold.bar, int(block.threshold.bar.value or 0)
+    allowed = formulas.allowance(bar.comparison or "", threshold * (PPM if metric.kind == "counter" else 1))
+    bad, of, bare = (table[f"{block.name}_{part}"] for part in ("bad", "all", "bare"))
+    elsewhere = ibis.literal(False)
+    if block.criterion.channel is not None and fulfillment is not None:
+        elsewhere = _true(fulfillment.isin(["seller", "amazon"]) & (fulfillment != block.criterion.channel))
+    few = ibis.literal(False)
+    if block.threshold.minimum_volume is not None:
+        few = ~_true(bare) & _true(of < block.threshold.minimum_volume)
+    known = bad.notnull() & _true(of > 0)
+    met = formulas.meets(allowed, bad, of)
+    outcome = ibis.cases(
+        (elsewhere, "not_applicable"),
+        (~known, "unknown"),
+        (few, "not_applicable"),
+        (met, "met"),
+        else_="missed",
+    )
+    room = formulas.headroom(COLUMNS, allowed, bad, of)
+    room = ibis.ifelse(known & ~elsewhere & ~few & ~_true(bare), room, _null("int64"))
+    return outcome, room, formulas.score(COLUMNS, allowed, bad, ibis.greatest(of, 1))
+
+
+def _deciding_defects(stated: Seen, parts: Sequence[Seen], allowed: formulas.Allowance) -> Seen:
+    """Follow `advisor.domain.assessment._judge_defects`."""
+    given = [part.count.notnull() for part in parts]
+    complete, some = _all(given), _any(given)
+    of = ibis.coalesce(*(part.of for part in parts))
+    bare = _any([here & _true(part.bare) for here, part in zip(given, parts, strict=True)])
+    comparable = _all(
+        [
+            ~here | (_true(part.of == of) & (_true(part.bare) == bare))
+            for here, part in zip(given, parts, strict=True)
+        ]
+    )
+    counts = [part.count.fill_null(0) for part in parts]
+    low = ibis.greatest(*counts)
+    total = reduce(lambda one, other: one + other, counts)
+    high = ibis.least(total, of)
+    alike = some & comparable & _true(stated.of == of) & (_true(stated.bare) == bare) & _true(of > 0)
+    contradictory = alike & ((stated.count < low) | (complete & (stated.count > total)))
+    sum_meets = complete & _true(formulas.meets(allowed, high, of))
+    largest_misses = ~_true(formulas.meets(allowed, low, of))
+    usable = some & comparable & _true(of > 0) & (sum_meets | largest_misses)
+    is_stated = stated.count.notnull()
+    count = ibis.cases(
+        (is_stated & _true(contradictory), _null("int64")),
+        (is_stated, stated.count),
+        (usable, ibis.ifelse(sum_meets, high, low)),
+        else_=_null("int64"),
+    )
+    return Seen(count, ibis.ifelse(is_stated, stated.of, of), ibis.ifelse(is_stated, stated.bare, bare))
+
+
+def _rate(seen: Seen) -> Column:
+    """The observed rate in ppm, NULL without activity."""
+    rate = formulas.rate_ppm(COLUMNS, seen.count, ibis.greatest(seen.of, 1))
+    return ibis.ifelse(_true(seen.of > 0), rate, _null("int64"))
+
+
+def decimal_text(value: Column, places: int) -> Column:
+    """Write a whole number of 10**-places as decimal text with all its places; exact, where engines' decimals differ."""
+    if places == 0:
+        return value.cast("string")
+    digits = value.abs().cast("string").lpad(places + 1, "0")
+    sign = ibis.ifelse(value < 0, "-", "")
+    whole = digits.left(digits.length() - places)
+    return sign + whole + "." + digits.right(places)
+
+
+# Pricing
+
+
+def fee_rules(catalog: Catalog, places: Sequence[str], as_of: date) -> ir.Table:
+    """Lay out every fee rule of a day as rows: marketplace, category, channel, and the pieces, minimum and closing fee."""
+    found = []
+    for place in places:
+        schedule = catalog.schedule(place)
+        for category in schedule.categories.values():
+            for channel in schedule.channels:
+                rule = rule_in_force(category, channel, as_of)
+                if rule is not None:
+                    terms = Terms(rule, None, category.closing_groups, 0, 0, None, 0, ())
+                    for key in (category.key, *category.also_known_as):
+                        found.append((place, key, channel, terms))
+    pieces = max((len(terms.rule.pieces) for *_, terms in found), default=1)
+    bands = max((len(bands) for place in places for bands in _closing_bands(catalog.schedule(place), as_of)), default=0)
+    records = []
+    for place, key, channel, terms in found:
+        rule = terms.rule
+        record: dict[str, Any] = {"rule_place": place, "rule_category": key, "rule_channel": channel}
+        for index in range(pieces - 1):
+            inner = index < len(rule.pieces) - 1
+            piece = rule.pieces[index] if inner else None
+            record |= {
+                f"up_to_{index}": piece.up_to if piece else None,
+                f"rate_{index}": piece.rate_ppm if piece else None,
+                f"constant_{index}": piece.constant if piece else None,
+            }
+        last = rule.pieces[-1]
+        record |= {"rate_last": last.rate_ppm, "constant_last": last.constant, "minimum": rule.minimum}
+        record["item_price"] = rule.basis == "item_price"
+        record["by_table"] = rule.closing_fee == "table"
+        record["closing"] = rule.closing_fee if isinstance(rule.closing_fee, int) else None
+        record |= _closing_columns(catalog.schedule(place), as_of, channel, terms, bands)
+        records.append(record)
+    schema = {
+        "rule_place": "string",
+        "rule_category": "string",
+        "rule_channel": "string",
+        **{f"{part}_{index}": "int64" for index in range(pieces - 1) for part in ("up_to", "rate", "constant")},
+        **dict.fromkeys(("rate_last", "constant_last", "minimum"), "int64"),
+        **dict.fromkeys(("item_price", "by_table"), "boolean"),
+        "closing": "int64",
+        "has_table": "boolean",
+        **{f"closing_{part}_{index}": "int64" for index in range(bands) for part in ("up_to", "fee")},
+    }
+    return ibis.memtable(records, schema=ibis.schema(schema))
+
+
+def _closing_bands(schedule: FeeSchedule, as_of: date) -> list[Any]:
+    table = in_force(schedule.closing_fee_tables, as_of)
+    return list(table.channels.values()) if table else []
+
+
+def _closing_columns(schedule: FeeSchedule, as_of: date, channel: str, terms: Terms, bands: int) -> dict[str, Any]:
+    """The closing fee of each band, the category's group already looked up."""
+    table = in_force(schedule.closing_fee_tables, as_of) if terms.rule.closing_fee == "table" else None
+    columns: dict[str, Any] = {"has_table": table is not None and channel in table.channels}
+    groups = iter(terms.closing_groups)
+    found = table.channels.get(channel, ()) if table else ()
+    for index in range(bands):
+        band = found[index] if index < len(found) else None
+        fee = None
+        if band is not None:
+            group = next(groups) if band.groups else None
+            fee = band.fee if not band.groups else None if group is None else band.groups[group]
+        columns[f"closing_up_to_{index}"] = band.up_to if band else None
+        columns[f"closing_fee_{index}"] = fee
+    return columns
+
+
+class Pricer:
+    """Adds fees to typed columns joined with their fee rules: the same steps as `advisor.domain.fees`, over columns.
+
+    As with `Judge`, the steps are evaluated one after the other.
+    """
+
+    def __init__(self, layout: Layout, rules: ir.Table, catalog: Catalog, places: Sequence[str], as_of: date) -> None:
+        self.rules = rules
+        self.schedules = {place: catalog.schedule(place) for place in places}
+        self.as_of = as_of
+        self.plan_given = "selling_plan" in layout.facts
+
+    def join(self, table: ir.Table) -> ir.Table:
+        """Give every row the fee rule of its marketplace, category and channel, or NULL."""
+        rules = self.rules
+        keys = [
+            table["place"] == rules["rule_place"],
+            table["category"] == rules["rule_category"],
+            table["channel"] == rules["rule_channel"],
+        ]
+        return table.left_join(rules, keys)
+
+    @property
+    def steps(self) -> list[Callable[[ir.Table], dict[str, Column]]]:
+        """What to compute, one step over the columns of the last."""
+        return [self.bases, self.first_fees, self.later_fees, self.sums, self.answers]
+
+    def bases(self, table: ir.Table) -> dict[str, Column]:
+        """The total sales price, what the percentage is taken of, and the rates that hold for the row."""
+        place = table["place"]
+        with_shipping = table["price"] + table["shipping"].fill_null(0)
+        total = with_shipping + table["gift_wrap"].fill_null(0)
+        plan = table["fact_selling_plan"] if self.plan_given else _null("string")
+        individual = {name: plan_in_force(one, self.as_of, "individual") for name, one in self.schedules.items()}
+        per_item = by_place(place, {name: one.per_item if one else None for name, one in individual.items()})
+        return {
+            "fee_total_sales_price": total,
+            "fee_base": ibis.ifelse(table["item_price"], table["price"], total),
+            "with_shipping": with_shipping,
+            "fee_plan": plan,
+            "fee_per_item_fee": ibis.cases(
+                (plan == "professional", 0), (plan == "individual", per_item), else_=_null("int64")
+            ),
+            "digital_ppm": _digital_ppm(place, table["established_in"], self.schedules, self.as_of),
+            "covered": table["rate_last"].notnull(),
+        }
+
+    def first_fees(self, table: ir.Table) -> dict[str, Column]:
+        """The referral fee and the closing fee."""
+        count = sum(name.startswith("up_to_") for name in self.rules.columns)
+        pieces = [(table[f"up_to_{i}"], table[f"rate_{i}"], table[f"constant_{i}"]) for i in range(count)]
+        pieces.append((None, table["rate_last"], table["constant_last"]))
+        exact = formulas.percentage_exact(COLUMNS, pieces, table["fee_base"])
+        return {
+            "fee_referral_fee": formulas.round_fee(COLUMNS, exact, table["minimum"]),
+            "fee_closing_fee": _closing(table, self.rules, table["with_shipping"]),
+        }
+
+    def later_fees(self, table: ir.Table) -> dict[str, Column]:
+        """The fees that are taken on the first ones."""
+        place, referral, closing = table["place"], table["fee_referral_fee"], table["fee_closing_fee"]
+        digital = formulas.share_of(COLUMNS, referral + closing, table["digital_ppm"])
+        refunds = {name: in_force(one.refund_administration, self.as_of) for name, one in self.schedules.items()}
+        known = {name: one if one and one.cap is not None else None for name, one in refunds.items()}
+        share = by_place(place, {name: one.share_ppm if one else None for name, one in known.items()})
+        cap = by_place(place, {name: one.cap if one else None for name, one in known.items()})
+        rate = table["refund_rate"].fill_null(0)
+        refund = formulas.refund_cost(COLUMNS, referral, rate, share, cap)
+        taxed = by_place(place, {name: one.prices_include_tax for name, one in self.schedules.items()}, "boolean")
+        tax = formulas.tax_within(COLUMNS, table["fee_total_sales_price"], table["tax_rate"])
+        return {
+            "fee_digital_services_fee": ibis.ifelse(table["digital_ppm"] == 0, 0, digital),
+            "fee_refund_administration_fee": ibis.ifelse(rate == 0, 0, refund),
+            "fee_sales_tax": ibis.ifelse(taxed, tax, 0),
+        }
+
+    def sums(self, table: ir.Table) -> dict[str, Column]:
+        """The sum of the known fees, and whether all are known."""
+        fees = [table[f"fee_{name}"] for name in FEES]
+        total = reduce(lambda one, other: one + other, (fee.fill_null(0) for fee in fees))
+        return {"fee_total_fees": total, "complete": _all([fee.notnull() for fee in fees])}
+
+    def answers(self, table: ir.Table) -> dict[str, Column]:
+        """The columns of `FEE_OUTPUTS`, for the row's units."""
+        place, total_fees = table["place"], table["fee_total_fees"]
+        on_fees = by_place(place, {name: one.tax_on_fees_ppm for name, one in self.schedules.items()})
+        currency = by_place(place, {name: one.currency for name, one in self.schedules.items()}, "string")
+        net = table["fee_total_sales_price"] - table["fee_sales_tax"].fill_null(0) - total_fees
+        parts = {
+            name: table[f"fee_{name}"] for name in PARTS if name not in ("tax_on_fees", "net_proceeds", "contribution")
+        }
+        parts |= {
+            "tax_on_fees": formulas.share_of(COLUMNS, total_fees, on_fees),
+            "net_proceeds": net,
+            "contribution": net - table["unit_cost"] - table["fulfillment_cost"].fill_null(0),
+        }
+        asked, covered = table["price"].notnull(), table["covered"]
+        warnings = _warnings(table, self.schedules, self.as_of)
+        return {
+            "currency": ibis.ifelse(asked, currency, _null("string")),
+            **{name: ibis.ifelse(covered, parts[name] * table["units"], _null("int64")) for name in PARTS},
+            "fees_complete": ibis.ifelse(asked, covered & table["complete"], _null("boolean")),
+            "fee_warnings": ibis.ifelse(asked, warnings, _null("string")),
+        }
+
+
+def _closing(joined: ir.Table, rules: ir.Table, price_and_shipping: Column) -> Column:
+    count = sum(name.startswith("closing_fee_") for name in rules.columns)
+    if not count:
+        return joined["closing"]
+    fee = joined[f"closing_fee_{count - 1}"]
+    for index in reversed(range(count - 1)):
+        fee = ibis.ifelse(price_and_shipping <= joined[f"closing_up_to_{index}"], joined[f"closing_fee_{index}"], fee)
+    return ibis.ifelse(joined["by_table"], fee, joined["closing"])
+
+
+def _digital_ppm(place: Column, country: Column, schedules: Mapping[str, FeeSchedule], as_of: date) -> Column:
+    branches = []
+    for name, schedule in schedules.items():
+        block = in_force(schedule.digital_services, as_of)
+        unsaid, _ = digital_services_ppm(schedule, as_of, None)
+        if block is None or block.others_ppm is None:
+            rate = _null("int64") if unsaid is None else ibis.literal(unsaid, type="int64")
+        else:
+            homes = [(country == home, ibis.literal(ppm, type="int64")) for home, ppm in block.home_ppm.items()]
+            nobody = _null("int64") if unsaid is None else ibis.literal(unsaid, type="int64")
+            rate = ibis.cases((country.isnull(), nobody), *homes, else_=ibis.literal(block.others_ppm, type="int64"))
+        branches.append((place == name, rate))
+    return ibis.cases(*branches, else_=_null("int64"))
+
+
+def _warnings(table: ir.Table, schedules: Mapping[str, FeeSchedule], as_of: date) -> Column:
+    """Join the codes of what an estimate warns of, in the order of `advisor.domain.fees.estimate_line`."""
+    place, channel = table["place"], table["channel"]
+    plan, digital_ppm = table["fee_plan"], table["digital_ppm"]
+    tables = {name: in_force(one.closing_fee_tables, as_of) for name, one in schedules.items()}
+    blocks = {name: in_force(one.digital_services, as_of) for name, one in schedules.items()}
+    business = {name: in_force(one.business_orders, as_of) for name, one in schedules.items()}
+    table_here = by_place(place, {name: one is not None for name, one in tables.items()}, "boolean")
+    no_channel = table["by_table"] & ~table["has_table"] & table_here
+    rates_unknown = [name for name, one in blocks.items() if one and one.others_ppm is None]
+    on_fulfillment = [name for name, one in blocks.items() if one and one.on_fulfillment]
+    unclear = [name for name, one in business.items() if one and one.rule != "standard"]
+    on_amazon = place.isin(on_fulfillment) & (channel == "amazon") & (digital_ppm > 0)
+    said = [
+        (table["fee_closing_fee"].isnull() & ~no_channel, "closing_fee_unknown"),
+        (no_channel, "closing_fee_depends_on_channel"),
+        (plan.isnull(), "selling_plan_unknown"),
+        (plan.notnull() & table["fee_per_item_fee"].isnull(), "per_item_fee_unknown"),
+        (digital_ppm.isnull() & ~place.isin(rates_unknown), "established_in_unknown"),
+        (place.isin(rates_unknown), "digital_services_fee_unknown"),
+        (on_amazon, "digital_services_fee_on_fulfillment_not_included"),
+        (table["fee_refund_administration_fee"].isnull(), "refund_administration_fee_unknown"),
+        (table["fee_sales_tax"].isnull(), "tax_not_deducted"),
+        ((channel == "amazon") & table["fulfillment_cost"].isnull(), "fulfillment_fee_not_included"),
+        (table["business_order"] & place.isin(unclear), "business_order_rule_unknown"),
+    ]
+    words = reduce(lambda one, other: one + other, (ibis.ifelse(_true(cond), f"{code} ", "") for cond, code in said))
+    return ibis.ifelse(table["covered"], words.strip().nullif(""), "not_covered")

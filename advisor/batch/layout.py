@@ -1,0 +1,158 @@
+"""Say what each column of a file means, by its name: any order, any letter case."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from advisor.domain.assessment import Slot
+from advisor.domain.program import Vocabulary
+from advisor.errors import InvalidInput, Problem
+from advisor.inputs import slot_of
+
+FEE_FIELDS = (
+    "category",
+    "price",
+    "shipping",
+    "gift_wrap",
+    "units",
+    "business_order",
+    "unit_cost",
+    "fulfillment_cost",
+    "refund_rate",
+    "tax_rate",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Where a value comes from: a column of the file, or (column None) one text for every row."""
+
+    name: str
+    column: int | None
+    constant: str | None = None
+
+
+@dataclass(slots=True)
+class Counts:
+    """The cells of an observation given by counts; a counter has no total."""
+
+    count: Cell | None = None
+    of: Cell | None = None
+
+
+@dataclass(slots=True)
+class Layout:
+    """The meaning of a file's columns."""
+
+    header: list[str]
+    singles: dict[str, Cell] = field(default_factory=dict)
+    facts: dict[str, Cell] = field(default_factory=dict)
+    rates: dict[Slot, Cell] = field(default_factory=dict)
+    counts: dict[Slot, Counts] = field(default_factory=dict)
+    fees: dict[str, Cell] = field(default_factory=dict)
+    other: list[str] = field(default_factory=list)
+
+    @property
+    def priced(self) -> bool:
+        """Whether the file has fee columns."""
+        return "category" in self.fees or "price" in self.fees
+
+    @property
+    def meaningful(self) -> set[int]:
+        """The file's columns that mean something."""
+        cells: list[Cell | None] = [*self.singles.values(), *self.facts.values(), *self.rates.values(), *self.fees.values()]
+        for counts in self.counts.values():
+            cells += [counts.count, counts.of]
+        return {cell.column for cell in cells if cell is not None and cell.column is not None}
+
+
+def read_layout(header: Sequence[str], constants: Mapping[str, str], vocabulary: Vocabulary, outputs: Sequence[str]) -> Layout:
+    """Read the header, and the constants that fill missing columns. Raises InvalidInput with the columns to mend.
+
+    `outputs` are the names that the results will have: an input column may not have one of them.
+    """
+    problems: list[Problem] = []
+    layout = Layout(list(header))
+    seen: dict[str, str] = {}
+    reader = _NameReader(layout, vocabulary)
+    for index, name in enumerate(header):
+        key = name.lower()
+        if not name:
+            problems.append(Problem(f"column {index + 1}", "missing", "This column has no name. Name it, or remove it."))
+        elif key in seen:
+            detail = f"The columns {seen[key]!r} and {name!r} have one name. Remove or rename one."
+            problems.append(Problem(name, "duplicate_name", detail))
+        elif key in outputs:
+            detail = f"The results have a column {key!r} too. Rename yours."
+            problems.append(Problem(name, "duplicate_name", detail))
+        else:
+            reader.take(Cell(name, index), problems)
+        seen.setdefault(key, name)
+    for name, text in constants.items():
+        key = name.lower()
+        if key in seen:
+            problems.append(Problem(name, "duplicate_name", "The file has this column already: --set fills missing ones."))
+        elif not reader.take(Cell(key, None, text), problems):
+            problems.append(Problem(name, "unknown_column", "There is no fact, metric or fee column of this name to set."))
+    for counts in layout.counts.values():
+        if counts.count is None and counts.of is not None:
+            detail = "The number of defects among them is missing: this column needs one that ends in _count."
+            problems.append(Problem(counts.of.name, "half_a_pair", detail))
+    for slot, counts in layout.counts.items():
+        if counts.count is not None and counts.of is None and vocabulary.metrics[slot.metric].kind == "rate":
+            detail = "The total is missing: this column needs one that ends in _of."
+            problems.append(Problem(counts.count.name, "half_a_pair", detail))
+    if "seller_id" not in layout.singles:
+        problems.append(Problem("seller_id", "missing", "There is no column seller_id. It names the account of each row."))
+    if layout.priced and not {"category", "price"} <= set(layout.fees):
+        missing = next(name for name in ("category", "price") if name not in layout.fees)
+        problems.append(Problem(missing, "missing", "Fees need both a column category and a column price."))
+    if problems:
+        raise InvalidInput(problems)
+    return layout
+
+
+class _NameReader:
+    """Files a cell under what its name means; two names for one observation are refused."""
+
+    def __init__(self, layout: Layout, vocabulary: Vocabulary) -> None:
+        self.layout = layout
+        self.vocabulary = vocabulary
+        names = "|".join(sorted(vocabulary.metrics, key=len, reverse=True))
+        segments = "seller_fulfilled|amazon_fulfilled|business"
+        self.pattern = re.compile(rf"({names})(?:_({segments}))?(?:_([1-9][0-9]?[0-9]?)d)?(?:_(count|of))?", re.ASCII)
+
+    def take(self, cell: Cell, problems: list[Problem]) -> bool:
+        """File one cell; say whether its name means something."""
+        layout, key = self.layout, cell.name.lower()
+        match = self.pattern.fullmatch(key)
+        if key in ("seller_id", "marketplace", "established_in"):
+            layout.singles[key] = cell
+        elif key in FEE_FIELDS:
+            layout.fees[key] = cell
+        elif key in self.vocabulary.facts:
+            layout.facts[key] = cell
+        elif match:
+            self._take_observation(cell, match, problems)
+        else:
+            layout.other.append(cell.name)
+            return False
+        return True
+
+    def _take_observation(self, cell: Cell, match: re.Match[str], problems: list[Problem]) -> None:
+        metric = self.vocabulary.metrics[match[1]]
+        slot = slot_of(metric, int(match[3]) if match[3] else None, match[2])
+        part = match[4]
+        counter = metric.kind == "counter"
+        if counter and part == "of":
+            problems.append(Problem(cell.name, "not_a_count", f"{metric.key} is a plain count: it has no total."))
+        elif part is None and not counter:
+            if slot in self.layout.rates:
+                problems.append(Problem(cell.name, "duplicate_observation", "Another column has this metric, segment and window."))
+            self.layout.rates[slot] = cell
+        else:
+            counts = self.layout.counts.setdefault(slot, Counts())
+            name = "of" if part == "of" else "count"
+            if getattr(counts, name) is not None:
+                problems.append(Problem(cell.name, "duplicate_observation", "Another column has this metric, segment and window."))
+            setattr(counts, name, cell)

@@ -1,0 +1,319 @@
+"""Bring a file of accounts into clean rows that an engine can read without guessing.
+
+CSV is read as RFC 4180 has it: UTF-8, comma or semicolon, quotes only around whole cells. Every row keeps its number.
+What is wrong with a row's form (cells missing or too many, a quote left open, not UTF-8, NUL, too long) rejects that
+row alone; what is wrong with the file's form (not text, no header, no rows) refuses the file.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from operator import methodcaller
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import orjson
+
+from advisor import strict_json
+from advisor.catalog import Catalog
+from advisor.errors import InvalidInput, UnreadableInput
+from advisor.inputs import flatten_assessment
+
+BLOCK = 4 * 2**20
+LONGEST_ROW = 2**20
+LONGEST_CELL = 2**16
+MOST_COLUMNS = 1000
+
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+\Z")
+_MAGIC = {
+    b"\x1f\x8b": "it is compressed with gzip. Unpack it first",
+    b"PK\x03\x04": "it is a ZIP archive or an Excel workbook. Save it as “CSV UTF-8”",
+    b"PAR1": "it is a Parquet file. Give --format parquet",
+    b"\xff\xfe": "it is UTF-16. Save it as “CSV UTF-8”",
+    b"\xfe\xff": "it is UTF-16. Save it as “CSV UTF-8”",
+    b"\xd0\xcf\x11\xe0": "it is an old Excel workbook. Save it as “CSV UTF-8”",
+}
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Reject:
+    """Why a row was not scored: its number (the first row after the header is 1), column, code and reason."""
+
+    row: int
+    column: str
+    code: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Rows:
+    """Clean rows: the header, how many rows there were, those already rejected, and where the others are.
+
+    `path` is a comma-separated file without a header whose first cell is the row number; None for Parquet.
+    """
+
+    header: list[str]
+    count: int = 0
+    blank: int = 0
+    rejects: list[Reject] = field(default_factory=list)
+    path: Path | None = None
+    decimal_comma: bool = False
+
+
+def read_csv(stream: BinaryIO, spool: Path, progress: Progress) -> Rows:
+    """Read a CSV file into `spool`. Raises UnreadableInput when the file as a whole cannot be used."""
+    return _CsvReader(stream, progress).run(spool)
+
+
+class _CsvReader:
+    """Reads blocks of whole lines: plain blocks at once, blocks with quotes or oddities row by row."""
+
+    def __init__(self, stream: BinaryIO, progress: Progress) -> None:
+        self.stream = stream
+        self.progress = progress
+        self.rest = b""
+        self.ended = False
+
+    def run(self, spool: Path) -> Rows:
+        """Read the file to its end."""
+        csv.field_size_limit(LONGEST_CELL)
+        block = self._next_block()
+        for magic, what in _MAGIC.items():
+            if block.startswith(magic):
+                raise UnreadableInput("not_csv", f"This is no CSV file: {what}.")
+        lines = self._lines(block.removeprefix(b"\xef\xbb\xbf"))
+        header, delimiter = self._header(lines)
+        rows = Rows(header, path=spool, decimal_comma=delimiter == ";")
+        with spool.open("wb") as out:
+            text = io.TextIOWrapper(out, encoding="utf-8", newline="", write_through=True)
+            writer = csv.writer(text, lineterminator="\n")
+            self._rows(lines, rows, delimiter, writer)
+            while block := self._next_block():
+                if not self._plain_block(block, rows, delimiter, out):
+                    self._rows(self._lines(block), rows, delimiter, writer)
+            text.detach()
+        if rows.count == 0:
+            raise UnreadableInput("no_rows", "This file has a header and no rows.")
+        return rows
+
+    def _next_block(self) -> bytes:
+        """Read on to the end of a line; a line longer than LONGEST_ROW is cut short, so that memory stays bounded."""
+        while True:
+            cut = max(self.rest.rfind(b"\n"), self.rest.rfind(b"\r", 0, len(self.rest) - 1)) + 1
+            if cut and (len(self.rest) >= BLOCK or self.ended):
+                block, self.rest = self.rest[:cut], self.rest[cut:]
+                return block
+            if self.ended:
+                block, self.rest = self.rest, b""
+                return block
+            if not cut and len(self.rest) > 2 * LONGEST_ROW:
+                self.rest = self.rest[: LONGEST_ROW + 1]
+            part = self.stream.read(BLOCK)
+            self.progress(len(part))
+            self.ended = not part
+            self.rest += part
+
+    def _lines(self, block: bytes) -> Iterator[str]:
+        """Split a block into physical lines, bytes that are no UTF-8 kept as surrogates."""
+        for match in _LINE.finditer(block.decode("utf-8", "surrogateescape")):
+            yield match[0]
+
+    def _header(self, lines: Iterator[str]) -> tuple[list[str], str]:
+        first = next((line for line in lines if line.strip()), None)
+        if first is None:
+            raise UnreadableInput("no_header", "This file is empty. Its first row has to name the columns.")
+        delimiter = ";" if first.count(";") > first.count(",") else ","
+        try:
+            header = next(csv.reader(chain([first], self._more(lines, len(first))), delimiter=delimiter, strict=True))
+            "".join(header).encode()
+        except (csv.Error, UnicodeEncodeError, StopIteration):
+            raise UnreadableInput("no_header", "The header cannot be read: it is not UTF-8, or a quote is left open.") from None
+        if any("\0" in name for name in header):
+            raise UnreadableInput("no_header", "The header holds a NUL character. Remove it.")
+        return [name.strip() for name in header], delimiter
+
+    def _more(self, lines: Iterator[str], size: int) -> Iterator[str]:
+        for line in lines:
+            size += len(line)
+            if size > LONGEST_ROW:
+                return
+            yield line
+
+    def _plain_block(self, block: bytes, rows: Rows, delimiter: str, out: BinaryIO) -> bool:
+        """Copy a block at once if nothing in it needs a closer look; say whether it was."""
+        if b'"' in block or b"\0" in block:
+            return False
+        if b"\r" in block:
+            block = block.replace(b"\r\n", b"\n")
+            if b"\r" in block:
+                return False
+        lines = block.removesuffix(b"\n").split(b"\n")
+        comma = delimiter.encode()
+        try:
+            block.decode()
+        except UnicodeDecodeError:
+            return False
+        if set(map(methodcaller("count", comma), lines)) != {len(rows.header) - 1}:
+            return False
+        if max(map(len, lines)) > LONGEST_CELL or not all(map(bytes.strip, lines)):
+            return False
+        if delimiter == ";":
+            if b"," in block:
+                return False
+            lines = [line.replace(b";", b",") for line in lines]
+        out.write(b"".join([b"%d,%b\n" % numbered for numbered in enumerate(lines, rows.count + 1)]))
+        rows.count += len(lines)
+        return True
+
+    def _rows(self, lines: Iterator[str], rows: Rows, delimiter: str, writer: Any) -> None:
+        """Read rows one by one; a row that is not well-formed is rejected and reading goes on with the next line."""
+        pending = _Pushback(lines, self)
+        while True:
+            pending.start_row()
+            try:
+                cells = next(csv.reader(pending, delimiter=delimiter, strict=True), None)
+            except csv.Error as error:
+                rows.count += 1
+                pending.go_back_to_second_line()
+                rows.rejects.append(Reject(rows.count, "", "malformed_row", _csv_reason(error)))
+                continue
+            if cells is None:
+                return
+            if len(cells) <= 1 and not any(map(str.strip, cells)):
+                rows.blank += 1
+                continue
+            rows.count += 1
+            if pending.size > LONGEST_ROW:
+                reject = Reject(rows.count, "", "too_large", f"This row has more than {LONGEST_ROW} bytes.")
+            else:
+                reject = _form_reject(rows.count, cells, rows.header)
+            if reject is None:
+                writer.writerow([rows.count, *cells])
+            else:
+                rows.rejects.append(reject)
+
+
+class _Pushback:
+    """The physical lines of a row in the making, which can be given back when the row turns out to be broken."""
+
+    def __init__(self, lines: Iterator[str], reader: _CsvReader) -> None:
+        self.lines = lines
+        self.reader = reader
+        self.taken: list[str] = []
+        self.size = 0
+
+    def __iter__(self) -> "_Pushback":
+        return self
+
+    def start_row(self) -> None:
+        """Forget the row before."""
+        self.taken, self.size = [], 0
+
+    def __next__(self) -> str:
+        if self.size > LONGEST_ROW:
+            raise StopIteration
+        line = next(self.lines, None)
+        if line is None and self.taken:
+            block = self.reader._next_block()
+            self.lines = self.reader._lines(block)
+            line = next(self.lines, None)
+        if line is None:
+            raise StopIteration
+        self.taken.append(line)
+        self.size += len(line)
+        return line
+
+    def go_back_to_second_line(self) -> None:
+        """Give back every line after the first."""
+        self.lines = chain(self.taken[1:], self.lines)
+
+
+def _csv_reason(error: csv.Error) -> str:
+    if "field larger" in str(error):
+        return f"A cell has more than {LONGEST_CELL} characters."
+    return "A quote is not closed, or text follows a closing quote. Quote a whole cell, and double quotes inside it."
+
+
+def _form_reject(row: int, cells: Sequence[str], header: Sequence[str]) -> Reject | None:
+    if len(cells) != len(header):
+        detail = f"This row has {len(cells)} cells, and the header has {len(header)}."
+        return Reject(row, "", "malformed_row", detail)
+    for name, cell in zip(header, cells, strict=True):
+        if "\0" in cell:
+            return Reject(row, name, "nul_character", "This cell holds a NUL character. Remove it.")
+        if len(cell) > LONGEST_CELL:
+            return Reject(row, name, "too_large", f"This cell has more than {LONGEST_CELL} characters.")
+        if not cell.isascii() and any("\udc80" <= character <= "\udcff" for character in cell):
+            return Reject(row, name, "not_utf8", "This cell is not UTF-8. Save the file as “CSV UTF-8”.")
+    return None
+
+
+def read_ndjson(stream: BinaryIO, spool: Path, progress: Progress, catalog: Catalog, program: str, as_of: Any) -> Rows:
+    """Read one JSON object a line into `spool`: the body of an assessment request, flattened to columns.
+
+    An object without `facts` and `metrics` is taken as flat: its keys are the columns. Raises UnreadableInput when no
+    line holds an object.
+    """
+    rows = Rows([], path=spool)
+    columns: dict[str, None] = {}
+    flat = spool.with_suffix(".flat")
+    with flat.open("wb") as out:
+        for line in _json_lines(stream, progress):
+            if not line.strip():
+                rows.blank += 1
+                continue
+            rows.count += 1
+            try:
+                if len(line) > LONGEST_ROW:
+                    raise UnreadableInput("too_large", f"This line has more than {LONGEST_ROW} bytes.")
+                cells = _flat(strict_json.loads(line), catalog, program, as_of)
+            except UnreadableInput as error:
+                rows.rejects.append(Reject(rows.count, "", error.code, error.detail))
+            except InvalidInput as error:
+                rows.rejects += [Reject(rows.count, one.pointer, one.code, one.detail) for one in error.problems]
+            else:
+                columns.update(dict.fromkeys(cells))
+                out.write(orjson.dumps([rows.count, cells]) + b"\n")
+    if rows.count == 0:
+        raise UnreadableInput("no_rows", "This file has no rows.")
+    if not columns:
+        first = rows.rejects[0]
+        raise UnreadableInput("not_json", f"No line of this file can be read. Row {first.row}: {first.reason}")
+    rows.header = list(columns)
+    with flat.open("rb") as read, spool.open("w", encoding="utf-8", newline="") as write:
+        writer = csv.writer(write, lineterminator="\n")
+        for line in read:
+            number, cells = orjson.loads(line)
+            writer.writerow([number, *(cells.get(name, "") for name in columns)])
+    flat.unlink()
+    return rows
+
+
+def _json_lines(stream: BinaryIO, progress: Progress) -> Iterator[bytes]:
+    first = True
+    while line := stream.readline(2 * LONGEST_ROW):
+        progress(len(line))
+        while not line.endswith(b"\n") and (more := stream.readline(LONGEST_ROW)):
+            progress(len(more))
+            if more.endswith(b"\n"):
+                break
+        yield line.removeprefix(b"\xef\xbb\xbf") if first else line
+        first = False
+
+
+def _flat(value: Any, catalog: Catalog, program: str, as_of: Any) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise UnreadableInput("not_an_object", "This line is no JSON object.")
+    if "metrics" in value or "facts" in value:
+        return flatten_assessment(catalog, value, program, as_of)
+    cells = {}
+    for name, one in value.items():
+        if isinstance(one, (dict, list)):
+            raise UnreadableInput("not_text", f"{name!r} is no single value. Give facts and metrics as in the API, or flat columns.")
+        cells[name] = "" if one is None else str(one).lower() if isinstance(one, bool) else str(one)
+    return cells

@@ -1,0 +1,417 @@
+"""Score a file: read it, judge and price it on DuckDB, and write results and rejects whole or not at all.
+
+The engine is locked down: it may read and write one temporary directory (and the Parquet file given to it), reach no
+network, load nothing, and use bounded memory; what does not fit is spilled there. The directory lies beside the output,
+so that a finished file is renamed into place in one step.
+"""
+
+import csv
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+import ibis
+import ibis.expr.types as ir
+from ibis.backends.duckdb import Backend
+
+from advisor.batch.expression import (
+    FEE_OUTPUTS,
+    PARTS,
+    Columns,
+    Judge,
+    Pricer,
+    decimal_text,
+    fee_rules,
+    output_names,
+    rate_outputs,
+    texts,
+)
+from advisor.batch.layout import Layout, read_layout
+from advisor.batch.reading import MOST_COLUMNS, Reject, Rows, read_csv, read_ndjson
+from advisor.catalog import Catalog
+from advisor.domain.program import MARKETPLACES, Program
+from advisor.errors import AdvisorError, UnreadableInput
+
+FORMATS = ("csv", "ndjson", "parquet")
+MEMORY = "512MB"
+FORMULA = r"^[=+\-@\t\r]"
+NUMBER = r"^[+\-]?[0-9]+([.,][0-9]+)?%?$"
+
+
+class Progress(Protocol):
+    """Is told how far the work is."""
+
+    def reading(self, size: int) -> None:
+        """So many more bytes are read."""
+
+    def scoring(self, share: float) -> None:
+        """This share (0 to 1) of the rows is scored."""
+
+
+class Silent:
+    """Progress that nobody looks at."""
+
+    def reading(self, size: int) -> None:
+        """Say nothing."""
+
+    def scoring(self, share: float) -> None:
+        """Say nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to score, and how. `source` and `target` are None for standard input and output."""
+
+    source: Path | None
+    source_format: str
+    target: Path | None
+    target_format: str
+    program: str
+    as_of: date
+    marketplace: str | None = None
+    constants: Mapping[str, str] = field(default_factory=dict)
+    rejects: Path | None = None
+    threads: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a run went: rows in = scored + rejected; blank lines are not rows."""
+
+    rows: int
+    scored: int
+    rejected: int
+    blank: int
+    rejects: Path | None
+    passed_through: list[str]
+
+
+def score(job: Job, catalog: Catalog, progress: Progress | None = None) -> Result:
+    """Score a file of accounts. Raises UnreadableInput or InvalidInput when the file as a whole cannot be used."""
+    progress = progress or Silent()
+    program = catalog.program(job.program)
+    _check_paths(job)
+    beside = job.target.parent if job.target else None
+    with _directory(beside) as work:
+        source = _stdin_copy(work) if job.source is None and job.source_format == "parquet" else job.source
+        with _locked_engine(work, source if job.source_format == "parquet" else None, job.threads) as engine:
+            rows = _read(job, source, work, catalog, progress, engine)
+            return _Run(job, catalog, program, engine, work, rows, progress).run()
+
+
+def _check_paths(job: Job) -> None:
+    """Refuse a source that is not there and a target that would swallow it, before any work is done."""
+    if job.source is not None and not job.source.is_file():
+        what = "is a directory" if job.source.is_dir() else "does not exist"
+        raise AdvisorError(f"{job.source} {what}. Name a file of accounts, or - for standard input.")
+    if job.target is not None and job.target.is_dir():
+        raise AdvisorError(f"{job.target} is a directory. Name a file for the results.")
+    if job.target is not None and not job.target.parent.is_dir():
+        raise AdvisorError(f"The directory {job.target.parent} does not exist. Make it, or name another file.")
+    named = [path.resolve() for path in (job.source, job.target, job.rejects) if path is not None]
+    if len(set(named)) < len(named):
+        raise AdvisorError("The file of accounts, the results and the rejects have to be different files.")
+
+
+@contextmanager
+def _directory(beside: Path | None) -> Iterator[Path]:
+    """Make a temporary directory beside the output, and remove it whatever happens."""
+    work = Path(tempfile.mkdtemp(prefix=".advisor-", dir=beside))
+    try:
+        yield work
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+@contextmanager
+def _locked_engine(work: Path, parquet: Path | None, threads: int | None) -> Iterator[Backend]:
+    """Open a DuckDB that can touch nothing but its directory and the one Parquet file."""
+    engine: Backend = ibis.duckdb.connect()
+    try:
+        settings: dict[str, object] = {
+            "memory_limit": MEMORY,
+            "temp_directory": str(work / "spill"),
+            "allowed_directories": [str(work)],
+            "allowed_paths": [str(parquet.resolve())] if parquet else [],
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "enable_progress_bar": False,
+            "enable_external_access": False,
+        }
+        if threads is not None:
+            settings["threads"] = threads
+        for name, value in settings.items():
+            engine.con.execute(f"SET {name} = {_literal(value)}")
+        engine.con.execute("SET lock_configuration = true")
+        yield engine
+    finally:
+        engine.disconnect()
+
+
+def _literal(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_literal, value)) + "]"
+    return str(value) if isinstance(value, int) else "'" + str(value).replace("'", "''") + "'"
+
+
+def _stdin_copy(work: Path) -> Path:
+    path = work / "input.parquet"
+    with path.open("wb") as out:
+        shutil.copyfileobj(sys.stdin.buffer, out)
+    return path
+
+
+def _read(job: Job, source: Path | None, work: Path, catalog: Catalog, progress: Progress, engine: Backend) -> Rows:
+    if job.source_format == "parquet" and source is not None:
+        return _read_parquet(engine, source)
+    with _open(source) as stream:
+        if job.source_format == "csv":
+            return read_csv(stream, work / "rows.csv", progress.reading)
+        return read_ndjson(stream, work / "rows.csv", progress.reading, catalog, job.program, job.as_of)
+
+
+@contextmanager
+def _open(source: Path | None) -> Iterator[BinaryIO]:
+    if source is None:
+        yield sys.stdin.buffer
+        return
+    try:
+        stream = source.open("rb")
+    except OSError as error:
+        raise AdvisorError(f"{source} cannot be read: {error.strerror}.") from None
+    with stream:
+        yield stream
+
+
+def _read_parquet(engine: Backend, source: Path) -> Rows:
+    try:
+        engine.raw_sql(
+            f"CREATE VIEW input AS SELECT * FROM read_parquet({_literal(str(source.resolve()))}, file_row_number = true)"
+        )
+        header = [name for name in engine.table("input").columns if name != "file_row_number"]
+        count = engine.table("input").count().execute()
+    except Exception as error:
+        raise UnreadableInput("not_parquet", f"This is no Parquet file that can be read: {_first_line(error)}") from None
+    if not count:
+        raise UnreadableInput("no_rows", "This file has no rows.")
+    return Rows(header, count=int(count))
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+
+
+class _Run:
+    """One run over rows that were read."""
+
+    def __init__(
+        self, job: Job, catalog: Catalog, program: Program, engine: Backend, work: Path, rows: Rows, progress: Progress
+    ) -> None:
+        self.job = job
+        self.catalog = catalog
+        self.program = program
+        self.engine = engine
+        self.work = work
+        self.rows = rows
+        self.progress = progress
+
+    def run(self) -> Result:
+        """Score the rows, write what came of it, and check that no row was lost."""
+        job, rows = self.job, self.rows
+        if len(rows.header) > MOST_COLUMNS:
+            raise UnreadableInput("too_large", f"This file has {len(rows.header)} columns; at most {MOST_COLUMNS} are taken.")
+        layout = self._layout()
+        table, names = self._table()
+        table = self._step("texts", table.mutate(**texts(table, names, layout)))
+        columns = Columns(table, layout, self.catalog, job.marketplace, rows.decimal_comma)
+        scored_path = self.work / "scored"
+        scored = self._write(self._scored(columns, layout, table, names), scored_path)
+        rejects = list(rows.rejects)
+        if scored < rows.count - len({reject.row for reject in rejects}):
+            rejects += self._wrong_cells(columns, table)
+        rejected = len({reject.row for reject in rejects})
+        if scored + rejected != rows.count:
+            raise AssertionError(f"{rows.count} rows in, {scored} scored, {rejected} rejected")
+        rejects_path = self._write_rejects(sorted(rejects))
+        self._deliver(scored_path)
+        return Result(rows.count, scored, rejected, rows.blank, rejects_path, layout.other)
+
+    def _layout(self) -> Layout:
+        vocabulary = self.catalog.vocabulary
+        layout = read_layout(self.rows.header, self.job.constants, vocabulary, ())
+        outputs = output_names(self.program, self._places(layout), self.job.as_of, layout.priced)
+        layout = read_layout(self.rows.header, self.job.constants, vocabulary, outputs)
+        if "marketplace" not in layout.singles and self.job.marketplace is None:
+            raise AdvisorError("There is no column marketplace. Add one, or give --marketplace.")
+        return layout
+
+    def _places(self, layout: Layout) -> Sequence[str]:
+        if "marketplace" in layout.singles or self.job.marketplace is None:
+            return MARKETPLACES
+        return (self.job.marketplace,)
+
+    def _table(self) -> tuple[ir.Table, list[str]]:
+        """Name the input's columns c0, c1, ... so that no header can get in the way of another name."""
+        names = [f"c{index}" for index in range(len(self.rows.header))]
+        if self.rows.path is None:
+            view = self.engine.table("input")
+            return view.select(row=view["file_row_number"] + 1, **{c: view[n] for c, n in zip(names, self.rows.header, strict=True)}), names
+        columns = ", ".join(["'row': 'BIGINT'", *(f"'{name}': 'VARCHAR'" for name in names)])
+        self.engine.raw_sql(
+            f"CREATE VIEW input AS SELECT * FROM read_csv({_literal(str(self.rows.path))}, auto_detect = false, "
+            f"header = false, delim = ',', quote = '\"', escape = '\"', comment = '', new_line = '\\n', "
+            f"strict_mode = true, max_line_size = 4194304, columns = {{{columns}}})"
+        )
+        return self.engine.table("input"), names
+
+    def _scored(self, columns: Columns, layout: Layout, table: ir.Table, names: Sequence[str]) -> ir.Table:
+        """Build the whole expression: typed cells of good rows, then fees, then findings, then the output's columns."""
+        job = self.job
+        checked = self._step("checked", table.mutate(**columns.typed, is_wrong=columns.wrong))
+        good = checked.filter(~checked["is_wrong"])
+        if layout.priced:
+            rules = self.engine.create_table("fee_rules", fee_rules(self.catalog, columns.places, job.as_of))
+            pricer = Pricer(layout, rules, self.catalog, columns.places, job.as_of)
+            good = self._steps("priced", self._step("joined", pricer.join(good)), pricer.steps)
+        judge = Judge(layout, self.program, columns.places, job.as_of)
+        good = self._steps("judged", good, judge.steps)
+        kept = {header: _output_cell(good[name], job.target_format) for name, header in zip(names, self.rows.header, strict=True)}
+        rates = rate_outputs(self.program, columns.places, job.as_of)
+        answers = {
+            name: _rate(good[name], job.target_format) if name in rates else good[name]
+            for name in output_names(self.program, columns.places, job.as_of, priced=False)
+        }
+        if layout.priced:
+            answers |= {name: _fee_output(good, name, self.catalog, columns.places, job.target_format) for name in FEE_OUTPUTS}
+        return good.order_by("row").select(**kept, **answers)
+
+    def _step(self, name: str, expression: ir.Table) -> ir.Table:
+        """Give an expression a name in the engine: what stands before it is then computed once, not copied into it."""
+        self.engine.raw_sql(f"CREATE TEMP VIEW {name} AS {self.engine.compile(expression)}")
+        return self.engine.table(name)
+
+    def _steps(
+        self, name: str, table: ir.Table, steps: Sequence[Callable[[ir.Table], dict[str, ir.Value]]]
+    ) -> ir.Table:
+        for number, step in enumerate(steps):
+            table = self._step(f"{name}_{number}", table.mutate(**step(table)))
+        return table
+
+    def _write(self, expression: ir.Table, path: Path) -> int:
+        options = {
+            "csv": "FORMAT csv, HEADER true, DELIMITER ','",
+            "ndjson": "FORMAT json",
+            "parquet": "FORMAT parquet, COMPRESSION zstd",
+        }[self.job.target_format]
+        query = f"COPY ({self.engine.compile(expression)}) TO {_literal(str(path))} ({options})"
+        return self._watched(lambda: self._copy(query))
+
+    def _copy(self, query: str) -> int:
+        found = self.engine.con.execute(query).fetchone()
+        return int(found[0]) if found else 0
+
+    def _watched(self, work: Callable[[], int]) -> int:
+        """Run the query beside a watcher that reports how far it is."""
+        from threading import Event, Thread
+
+        done = Event()
+
+        def watch() -> None:
+            while not done.wait(0.2):
+                self.progress.scoring(max(0.0, self.engine.con.query_progress()) / 100)
+
+        watcher = Thread(target=watch, daemon=True)
+        watcher.start()
+        try:
+            return work()
+        finally:
+            done.set()
+            watcher.join()
+            self.progress.scoring(1.0)
+
+    def _wrong_cells(self, columns: Columns, table: ir.Table) -> list[Reject]:
+        """List every wrong cell of the rows that failed a check."""
+        flags = {f"wrong_{number}": check.wrong for number, check in enumerate(columns.checks)}
+        failed = table.mutate(is_wrong=columns.wrong, **flags).filter(lambda rows: rows["is_wrong"])
+        found = []
+        for batch in failed.select("row", *flags).to_pyarrow_batches():
+            numbers = batch.column("row").to_pylist()
+            for index, check in enumerate(columns.checks):
+                wrong = batch.column(f"wrong_{index}").to_pylist()
+                found += [
+                    Reject(number, check.column, check.code, check.reason)
+                    for number, is_wrong in zip(numbers, wrong, strict=True)
+                    if is_wrong
+                ]
+        return found
+
+    def _write_rejects(self, rejects: Sequence[Reject]) -> Path | None:
+        """Write the rejects, or remove those of an earlier run; without a place for them they go to standard error."""
+        path = self.job.rejects
+        if path is None and self.job.target is not None:
+            path = self.job.target.with_name(self.job.target.name + ".rejects.csv")
+        if not rejects:
+            if path is not None:
+                path.unlink(missing_ok=True)
+            return None
+        if path is None:
+            _write_reject_rows(sys.stderr, rejects)
+            return None
+        temporary = path.with_name(f".{path.name}.writing")
+        with temporary.open("w", encoding="utf-8", newline="") as out:
+            _write_reject_rows(out, rejects)
+        temporary.replace(path)
+        return path
+
+    def _deliver(self, scored: Path) -> None:
+        if self.job.target is not None:
+            scored.replace(self.job.target)
+            return
+        with scored.open("rb") as read:
+            shutil.copyfileobj(read, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+
+
+def _write_reject_rows(out: object, rejects: Sequence[Reject]) -> None:
+    writer = csv.writer(out, lineterminator="\n")  # type: ignore[arg-type]
+    writer.writerow(["row", "column", "code", "reason"])
+    writer.writerows((one.row, _harmless(one.column), one.code, one.reason) for one in rejects)
+
+
+def _harmless(text: str) -> str:
+    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
+def _output_cell(value: ir.Value, target_format: str) -> ir.Value:
+    """Pass an input cell through; in CSV a text that a spreadsheet would take for a formula gets a leading '."""
+    if target_format != "csv" or not value.type().is_string():
+        return value
+    risky = value.re_search(FORMULA) & ~value.re_search(NUMBER)
+    return ibis.ifelse(risky.fill_null(False), ibis.literal("'") + value, value)
+
+
+def _rate(ppm: ir.Value, target_format: str) -> ir.Value:
+    """Write an observed rate without trailing zeros, except in Parquet, which has decimals of its own."""
+    text = decimal_text(ppm, 6)
+    return text.cast("decimal(18, 6)") if target_format == "parquet" else text.re_replace(r"\.?0+$", "")
+
+
+def _fee_output(good: ir.Table, name: str, catalog: Catalog, places: Sequence[str], target_format: str) -> ir.Value:
+    """Write money with the decimals of its currency; in Parquet as decimals of its own."""
+    value = good[name]
+    if name not in PARTS:
+        return value
+    by_decimals: dict[int, list[str]] = {}
+    for place in places:
+        by_decimals.setdefault(catalog.schedule(place).decimals, []).append(place)
+    branches = [(good["place"].isin(names), decimal_text(value, decimals)) for decimals, names in by_decimals.items()]
+    text = ibis.cases(*branches, else_=ibis.null("string"))
+    return text.cast("decimal(18, 2)") if target_format == "parquet" else text

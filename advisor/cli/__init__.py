@@ -1,0 +1,469 @@
+"""The `advisor` command: reads options and files, calls the services, prints, and turns errors into exit codes.
+
+Only click is imported here at the top, so that `advisor --help` answers at once; everything else is imported by the
+command that needs it.
+"""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from enum import IntEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from advisor.cli.streams import drop_output, printable, soften
+from advisor.errors import AdvisorError, DataError, InvalidInput, Problem, UnreadableInput
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from advisor.catalog import Catalog
+    from advisor.services import Services
+
+
+class ExitCode(IntEnum):
+    """What the command's exit codes mean. `advisor --help` prints them."""
+
+    DONE = 0
+    FOUND = 1
+    UNUSABLE = 2
+    FAILED = 3
+    INTERRUPTED = 130
+    PIPE_CLOSED = 141
+
+
+EPILOG = f"""\
+\b
+Exit codes:
+  {ExitCode.DONE:>3}  done (a verdict of "not eligible" is an answer, not an error)
+  {ExitCode.FOUND:>3}  done, and something was found: rows rejected, mistakes in the rule
+       data, facts not confirmed for too long
+  {ExitCode.UNUSABLE:>3}  the options, the input, the rule data or the address cannot be used
+  {ExitCode.FAILED:>3}  the advisor itself failed
+  {ExitCode.INTERRUPTED:>3}  interrupted; {ExitCode.PIPE_CLOSED} the reader of the output went away
+"""
+
+
+class Failure(click.ClickException):
+    """The command cannot go on, and a person can put that right: whole sentences on standard error, exit code 2."""
+
+    exit_code = ExitCode.UNUSABLE
+
+    def show(self, file: Any = None) -> None:
+        """Print the sentences."""
+        click.echo("advisor: " + printable(self.message, keep="\n"), err=True)
+
+
+class Advisor(click.Group):
+    """The command group: the one place that turns what was raised into an exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Keep the order in which the commands are written."""
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; AdvisorError and OSError become a sentence, anything unforeseen a traceback for the report."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except DataError as error:
+            mistakes = "\n".join(f"  {problem}" for problem in error.problems)
+            where = os.environ.get("ADVISOR_DATA_DIR", "that came with the advisor")
+            raise Failure(f"The rule data {where} cannot be used.\n{mistakes}") from None
+        except AdvisorError as error:
+            raise Failure(str(error)) from None
+        except KeyboardInterrupt:
+            click.echo("advisor: interrupted.", err=True)
+            ctx.exit(ExitCode.INTERRUPTED)
+        except BrokenPipeError:
+            drop_output()
+            ctx.exit(ExitCode.PIPE_CLOSED)
+        except OSError as error:
+            drop_output()
+            where = f"{error.filename}: " if error.filename else ""
+            raise Failure(f"{where}{error.strerror or error}.") from None
+        except Exception:  # noqa: BLE001  # the last resort: whatever it is, it ends in a documented exit code
+            import traceback
+
+            click.echo(traceback.format_exc(), err=True, nl=False)
+            click.echo("advisor: the advisor itself failed. Please report the lines above.", err=True)
+            ctx.exit(ExitCode.FAILED)
+        return result
+
+
+@click.group(
+    cls=Advisor, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(package_name="seller-program-advisor", prog_name="advisor")
+def main() -> None:
+    """Does a seller qualify for Amazon's business program, and is the commission worth it?
+
+    Answers come from dated rules with their sources. ADVISOR_* environment variables configure the rest.
+    """
+    soften(sys.stdout)
+    soften(sys.stderr)
+
+
+@main.command()
+@click.option(
+    "--host", envvar="HOST", show_envvar=True, default="127.0.0.1", show_default=True, help="Address to listen on."
+)
+@click.option(
+    "--port",
+    envvar="PORT",
+    show_envvar=True,
+    type=click.IntRange(0, 65535),
+    default=8000,
+    show_default=True,
+    help="Port to listen on; 0 picks a free one.",
+)
+@click.option("--workers", type=click.IntRange(1, 256), default=2, show_default=True, help="Server processes.")
+@click.option("--threads", type=click.IntRange(1, 256), default=4, show_default=True, help="Threads of each process.")
+def serve(host: str, port: int, workers: int, threads: int) -> None:
+    """Serve the JSON API, with its documentation at /docs.
+
+    Stops on Ctrl-C or SIGTERM, after the requests that are under way (at most 30 seconds).
+    """
+    from advisor.cli.server import run
+
+    _catalog()
+    run(host, port, workers, threads)
+
+
+MARKETPLACE = click.option("--marketplace", metavar="CODE", help="US, CA, MX, UK, DE, FR, IT, ES, JP, IN or AU.")
+AS_OF = click.option("--as-of", metavar="YYYY-MM-DD", help="The day whose rules hold; today (UTC) when left out.")
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print the API's JSON answer.")
+
+
+@main.command()
+@click.argument("file", required=False)
+@MARKETPLACE
+@AS_OF
+@click.option(
+    "--program", "programs", multiple=True, metavar="ID", help="A program to hold the account against; repeatable."
+)
+@AS_JSON
+def assess(
+    file: str | None, marketplace: str | None, as_of: str | None, programs: tuple[str, ...], as_json: bool
+) -> None:
+    """Hold one account against one or more programs.
+
+    FILE is JSON: the body of POST /v1/assessments. Without FILE, or with -, it is read from standard input. The
+    options override what stands in it. Whatever the verdict, the exit code is 0.
+    """
+    name, body = _read_body(file)
+    given = {"marketplace": marketplace, "as_of": as_of, "programs": list(programs) or None}
+    options = {"programs": "--program"}
+    pointers = _override(body, given, options)
+    services = _services()
+    with _refusals(name, pointers):
+        answer = services.assessments(body, _messages())
+    if as_json:
+        _print_json(answer)
+        return
+    from advisor.cli.account import show
+
+    show(_console(), answer, services.catalog, _messages())
+
+
+@main.command()
+@click.argument("file", required=False)
+@click.option("--list", "listing", is_flag=True, help="List the marketplace's fee categories with their rates.")
+@MARKETPLACE
+@AS_OF
+@click.option("--selling-plan", metavar="PLAN", help="professional or individual.")
+@click.option("--established-in", metavar="COUNTRY", help="Where the seller is established, such as US or DE.")
+@click.option("--category", metavar="KEY", help="The fee category, such as jewelry; --list names them all.")
+@click.option("--price", metavar="AMOUNT", help="What the buyer pays for one, such as 300.00.")
+@click.option("--shipping", metavar="AMOUNT", help="What the buyer pays for shipping.")
+@click.option("--gift-wrap", metavar="AMOUNT", help="What the buyer pays for gift wrap.")
+@click.option("--units", metavar="NUMBER", help="Units a month; 1 when left out.")
+@click.option(
+    "--fulfillment", metavar="CHANNEL", help="seller, seller_prime or amazon; in India also easy_ship and others."
+)
+@click.option("--unit-cost", metavar="AMOUNT", help="What one costs the seller.")
+@click.option("--fulfillment-cost", metavar="AMOUNT", help="What packing and shipping one costs the seller.")
+@click.option("--refund-rate", metavar="RATE", help="The share of units refunded, such as 0.02.")
+@click.option("--tax-rate", metavar="RATE", help="The tax rate that the price includes, such as 0.19.")
+@AS_JSON
+def fees(
+    file: str | None,
+    listing: bool,
+    marketplace: str | None,
+    as_of: str | None,
+    selling_plan: str | None,
+    established_in: str | None,
+    as_json: bool,
+    **line: str | None,
+) -> None:
+    """Price sales: every fee, what is left, and the prices that pay.
+
+    Everything is exact to the cent.
+
+    Either FILE, which is JSON (the body of POST /v1/fee-estimates; - reads standard input), or one sale by options:
+
+    \b
+        advisor fees --marketplace US --category jewelry --price 300.00 --unit-cost 180.00
+    """
+    top = {
+        "marketplace": marketplace,
+        "as_of": as_of,
+        "selling_plan": selling_plan,
+        "established_in": established_in,
+    }
+    sale = {key: value for key, value in line.items() if value is not None}
+    if listing:
+        if file is not None or sale or selling_plan or established_in:
+            raise click.UsageError("--list takes --marketplace, --as-of and --json only.")
+        _list_fees(marketplace, as_of, as_json)
+        return
+    if sale and file is not None:
+        raise click.UsageError(
+            f"Give either a file or one sale by options, not both: {file} and {_option(next(iter(sale)))}."
+        )
+    if sale:
+        units = line["units"]
+        one: dict[str, Any] = {**sale}
+        if units is not None and units.isascii() and units.isdigit():
+            one["units"] = int(units)
+        name, body = "the options", {"lines": [one]}
+        pointers = {f"/lines/0/{key}": _option(key) for key in line}
+        pointers |= {f"/{key}": _option(key) for key in top}
+    else:
+        name, body = _read_body(file)
+        pointers = {}
+    pointers |= _override(body, top)
+    services = _services()
+    with _refusals(name, pointers):
+        answer = services.fee_estimates(body, _messages())
+    if as_json:
+        _print_json(answer)
+        return
+    from advisor.cli.sales import show
+
+    show(_console(), answer, services.catalog, _messages())
+
+
+def _list_fees(marketplace: str | None, as_of: str | None, as_json: bool) -> None:
+    from marshmallow import ValidationError
+
+    from advisor.inputs import read_day, read_marketplace
+
+    if marketplace is None:
+        raise click.UsageError("--list needs --marketplace.")
+    problems = []
+    place, day = marketplace, None
+    try:
+        place = read_marketplace(marketplace)
+    except ValidationError as error:
+        problems.append(Problem("--marketplace", "unknown_marketplace", _detail(error)))
+    try:
+        day = None if as_of is None else read_day(as_of)
+    except ValidationError as error:
+        problems.append(Problem("--as-of", "not_a_date", _detail(error)))
+    with _refusals("the options", {}):
+        if problems:
+            raise InvalidInput(problems)
+        answer = _services().schedule(place, day, _messages())
+    if as_json:
+        _print_json(answer)
+        return
+    from advisor.cli.sales import show_schedule
+
+    show_schedule(_console(), answer, _messages())
+
+
+def _detail(error: Any) -> str:
+    """Take the sentence out of a refusal by `advisor.inputs`."""
+    return str(error.messages.detail)
+
+
+@main.command()
+def score() -> None:
+    """Score a file of accounts (CSV, NDJSON or Parquet)."""
+    from advisor.batch import command  # noqa: F401
+
+
+@main.command("check-data")
+@click.option(
+    "--data-dir",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The directory to check; ADVISOR_DATA_DIR or the advisor's own when left out.",
+)
+@click.option(
+    "--max-age", type=click.IntRange(0, 100_000), metavar="DAYS", help="Also list facts not confirmed for longer."
+)
+@click.pass_context
+def check_data(ctx: click.Context, data_dir: Path | None, max_age: int | None) -> None:
+    """Check the rule data: every mistake by file and key.
+
+    With --max-age it also lists, oldest first, the numbers in force that nobody has confirmed for more than DAYS days.
+    """
+    catalog = _catalog(data_dir)
+    try:
+        catalog.load_all()
+    except DataError as error:
+        for problem in error.problems:
+            click.echo(printable(str(problem)))
+        files = {problem.file for problem in error.problems}
+        click.echo(f"{_number(len(error.problems), 'mistake')} in {_number(len(files), 'file')} of {catalog.data_dir}.")
+        ctx.exit(ExitCode.FOUND)
+    click.echo(_contents(catalog))
+    if max_age is not None and _list_stale(catalog, max_age):
+        ctx.exit(ExitCode.FOUND)
+
+
+def _contents(catalog: "Catalog") -> str:
+    """Say how much was checked."""
+    from advisor.domain.program import MARKETPLACES
+
+    programs = [catalog.program(name) for name in catalog.program_ids]
+    schedules = [catalog.schedule(place) for place in MARKETPLACES]
+    return (
+        f"{_number(len(list(catalog.data_dir.rglob('*.toml'))), 'file')}: "
+        f"{_number(sum(len(one.criteria) for one in programs), 'criterion', 'criteria')} "
+        f"of {_number(len(programs), 'program')}, "
+        f"{_number(sum(len(one.categories) for one in schedules), 'fee category', 'fee categories')} "
+        f"of {_number(len(schedules), 'marketplace')}, "
+        f"{_number(len(catalog.sources), 'source')}. No mistakes."
+    )
+
+
+def _list_stale(catalog: "Catalog", max_age: int) -> int:
+    """List what nobody has confirmed for more than so many days; returns how many."""
+    from advisor.services import today
+
+    now = today()
+    stale = [one for one in catalog.confirmations() if (now - one.day).days > max_age]
+    for one in sorted(stale, key=lambda one: (one.day, one.file, one.place)):
+        click.echo(f"{one.file}: {one.place}: last confirmed on {one.day}, {_number((now - one.day).days, 'day')} ago")
+    if stale:
+        verb = "was" if len(stale) == 1 else "were"
+        click.echo(f"{_number(len(stale), 'fact')} {verb} not confirmed for more than {_number(max_age, 'day')}.")
+    else:
+        click.echo(f"Every fact was confirmed within {_number(max_age, 'day')}.")
+    return len(stale)
+
+
+def _number(number: int, one: str, several: str | None = None) -> str:
+    return f"{number} {one if number == 1 else several or one + 's'}"
+
+
+@main.group()
+def db() -> None:
+    """Look after the database."""
+
+
+@db.command()
+def upgrade() -> None:
+    """Bring the database to the newest layout."""
+    click.echo("There is no database yet, so there is nothing to upgrade.")
+
+
+# What the commands share
+
+
+def _catalog(data_dir: Path | None = None) -> "Catalog":
+    from advisor.catalog import Catalog
+    from advisor.settings import Settings
+
+    catalog = Catalog(data_dir or Settings.from_environment().data_dir)
+    if not catalog.data_dir.is_dir():
+        raise Failure(f"There is no directory {catalog.data_dir} with rule data. ADVISOR_DATA_DIR names it.")
+    return catalog
+
+
+def _services() -> "Services":
+    from advisor.services import Services
+
+    return Services(_catalog())
+
+
+def _messages() -> Any:
+    from advisor.messages import messages_in
+
+    return messages_in("en")
+
+
+def _console() -> "Console":
+    from advisor.cli.terminal import console
+
+    return console()
+
+
+def _print_json(answer: Any) -> None:
+    """Print the API's answer, indented, as UTF-8 whatever the terminal speaks."""
+    import orjson
+
+    click.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2))
+
+
+def _option(key: str) -> str:
+    return "--" + key.replace("_", "-")
+
+
+def _override(body: Any, given: Mapping[str, Any], names: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Put the options that were given into the body; returns the pointers they stand at, with the options' names."""
+    if not isinstance(body, dict):
+        return {}
+    used = {key: value for key, value in given.items() if value is not None}
+    body |= used
+    return {f"/{key}": (names or {}).get(key, _option(key)) for key in used}
+
+
+def _read_body(file: str | None) -> tuple[str, Any]:
+    """Read a request body from a file or standard input as strict JSON; returns its name for errors, and the body."""
+    from advisor import strict_json
+    from advisor.settings import Settings
+
+    most = Settings.from_environment().max_body
+    if file is None and sys.stdin.isatty():
+        raise click.UsageError("Name a JSON file, or - to read standard input.")
+    if file in (None, "-"):
+        name, data = "standard input", sys.stdin.buffer.read(most + 1)
+    else:
+        name, data = file, _read_file(file, most)
+    if len(data) > most:
+        raise Failure(f"{name} has more than {most} bytes, the most that is taken. ADVISOR_MAX_BODY raises that.")
+    with _refusals(name, {}):
+        return name, strict_json.loads(data)
+
+
+def _read_file(file: str, most: int) -> bytes:
+    try:
+        with Path(file).open("rb") as opened:
+            return opened.read(most + 1)
+    except FileNotFoundError:
+        raise Failure(f"There is no file {file}.") from None
+    except IsADirectoryError:
+        raise Failure(f"{file} is a directory. Name a JSON file in it.") from None
+    except (OSError, ValueError) as error:
+        raise Failure(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
+
+
+@contextmanager
+def _refusals(name: str, pointers: Mapping[str, str]) -> Iterator[None]:
+    """Say of input that cannot be used which file or option is wrong, and where."""
+    try:
+        yield
+    except InvalidInput as error:
+        lines = [f"{name} cannot be used."]
+        lines += [f"  {_place(problem.pointer, pointers)}: {problem.detail}" for problem in error.problems]
+        if any(problem.code == "unknown_category" for problem in error.problems):
+            lines.append("  `advisor fees --list --marketplace CODE` lists a marketplace's categories.")
+        raise Failure("\n".join(lines)) from None
+    except UnreadableInput as error:
+        raise Failure(f"{name} cannot be used: {error.detail}") from None
+
+
+def _place(pointer: str, pointers: Mapping[str, str]) -> str:
+    """Name the option that a wrong value came from, or its place in the file."""
+    for start, option in pointers.items():
+        if pointer == start or pointer.startswith(f"{start}/"):
+            return option
+    return pointer or "/"
