@@ -123,7 +123,11 @@ class Marketplace(Value):
     """A marketplace, in any letter case; GB is taken as UK."""
 
     def json_schema(self) -> dict[str, Any]:
-        return {"type": "string", "enum": [*MARKETPLACES, "GB"], "description": "In any letter case; GB is taken as UK."}
+        return {
+            "type": "string",
+            "enum": [*MARKETPLACES, "GB"],
+            "description": "In any letter case; GB is taken as UK.",
+        }
 
     def read(self, value: Any) -> str:
         return read_marketplace(value)
@@ -304,9 +308,12 @@ def read_observation(given: Any) -> Measured | None:
     if given is None:
         return None
     if not isinstance(given, dict):
-        raise refuse("not_an_object", 'An observation is an object such as {"count": 3, "of": 1200} or {"rate": "0.0025"}.')
+        raise refuse(
+            "not_an_object", 'An observation is an object such as {"count": 3, "of": 1200} or {"rate": "0.0025"}.'
+        )
     errors: dict[str, Any] = {
-        key: [Refusal("unknown_field", f"Allowed are {', '.join(sorted(_OBSERVATION))}.")] for key in given.keys() - _OBSERVATION
+        key: [Refusal("unknown_field", f"Allowed are {', '.join(sorted(_OBSERVATION))}.")]
+        for key in given.keys() - _OBSERVATION
     }
     count = _try(errors, given, "count", lambda value: read_count(value, 0, HIGHEST_COUNT))
     of = _try(errors, given, "of", lambda value: read_count(value, 0, HIGHEST_COUNT))
@@ -364,8 +371,8 @@ class Strict(Schema):
         unknown = RAISE
 
     error_messages = {
-        "unknown": Refusal("unknown_field", "This field is not known here. Remove it, or check its spelling."),
-        "type": Refusal("not_an_object", "This has to be a JSON object."),
+        "unknown": Refusal("unknown_field", "This field is not known here. Remove it, or check its spelling."),  # type: ignore[dict-item]
+        "type": Refusal("not_an_object", "This has to be a JSON object."),  # type: ignore[dict-item]
     }
 
 
@@ -540,7 +547,12 @@ def component_schemas(vocabulary: Vocabulary, program_ids: Sequence[str]) -> dic
     }
 
 
-_ASSESSMENT, _ESTIMATE, _ADVICE, _BATCH = AssessmentRequest(), FeeEstimateRequest(), AdviceRequest(), AssessmentBatchRequest()
+_ASSESSMENT, _ESTIMATE, _ADVICE, _BATCH = (
+    AssessmentRequest(),
+    FeeEstimateRequest(),
+    AdviceRequest(),
+    AssessmentBatchRequest(),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -588,7 +600,9 @@ def read_estimate(catalog: Catalog, body: Any, today: date) -> EstimateInput:
     _check_number(problems, data["lines"], "/lines", MOST_LINES)
     lines = tuple(fee_line(schedule, line, f"/lines/{i}", problems) for i, line in enumerate(data["lines"]))
     _refuse_if_any(problems)
-    return EstimateInput(schedule, data.get("as_of") or today, data.get("selling_plan"), data.get("established_in"), lines)
+    return EstimateInput(
+        schedule, data.get("as_of") or today, data.get("selling_plan"), data.get("established_in"), lines
+    )
 
 
 def read_advice(catalog: Catalog, body: Any, today: date) -> AdviceInput:
@@ -615,7 +629,9 @@ def read_batch(body: Any) -> tuple[list[Any], bool]:
 
 def _check_number(problems: list[Problem], given: list[Any], pointer: str, most: int) -> None:
     if not 1 <= len(given) <= most:
-        problems.append(Problem(pointer, "wrong_length", f"This list has {len(given)} entries; it may have 1 to {most}."))
+        problems.append(
+            Problem(pointer, "wrong_length", f"This list has {len(given)} entries; it may have 1 to {most}.")
+        )
 
 
 def flatten_assessment(catalog: Catalog, body: Any, program: str, as_of: date) -> dict[str, str]:
@@ -862,9 +878,7 @@ def read_amount(schedule: FeeSchedule, text: str) -> int:
     return minor
 
 
-def _advice_line(
-    schedule: FeeSchedule, data: Mapping[str, Any], pointer: str, problems: list[Problem]
-) -> AdviceLine:
+def _advice_line(schedule: FeeSchedule, data: Mapping[str, Any], pointer: str, problems: list[Problem]) -> AdviceLine:
     scenarios, discounts = [], []
     names = set()
     for index, one in enumerate(data.get("scenarios") or ()):

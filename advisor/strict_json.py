@@ -71,7 +71,9 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         for name, _ in pairs:
             left[name] -= 1
             if left[name] < 0:
-                raise UnreadableInput("duplicate_key", f"The key {name[:80]!r} stands twice in one object. Give it once.")
+                raise UnreadableInput(
+                    "duplicate_key", f"The key {name[:80]!r} stands twice in one object. Give it once."
+                )
     return found
 
 
@@ -85,11 +87,15 @@ def _integer(digits: str) -> int | Decimal:
 
 def _decimal(digits: str) -> Decimal:
     if len(digits) > LONGEST_NUMBER:
-        raise UnreadableInput("number_out_of_range", f"The number {digits[:20]}… has more than {LONGEST_NUMBER} characters.")
+        raise UnreadableInput(
+            "number_out_of_range", f"The number {digits[:20]}… has more than {LONGEST_NUMBER} characters."
+        )
     try:
         return Decimal(digits)
     except InvalidOperation:
-        raise UnreadableInput("number_out_of_range", f"The number {digits} has an exponent beyond all bounds.") from None
+        raise UnreadableInput(
+            "number_out_of_range", f"The number {digits} has an exponent beyond all bounds."
+        ) from None
 
 
 def _constant(name: str) -> Any:

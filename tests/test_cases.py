@@ -1,11 +1,9 @@
 """The cases under tests/cases, which are data: what is asked, and what has to come out."""
 
 import tomllib
-from collections.abc import Iterator
 from copy import deepcopy
 from datetime import date
 from fractions import Fraction
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +12,10 @@ import pytest
 from advisor.catalog import Catalog
 from advisor.domain.assessment import Finding, Observation, assess
 from advisor.domain.fees import FeeRule
-from advisor.domain.formulas import defects
 from advisor.domain.numbers import PPM, parse_decimal
-from advisor.domain.program import MARKETPLACES, Fact, Outcome, Program, Rule, Threshold, rules_in_force
+from advisor.domain.program import MARKETPLACES, Fact, Threshold
 from advisor.inputs import read_assessment
-from advisor.messages import Messages
+from advisor.messages import FACT_REASONS, REASONS, WARNINGS, Messages
 from advisor.services import Services
 
 CASES = Path(__file__).parent / "cases"
@@ -32,11 +29,13 @@ def load(name: str) -> dict[str, Any]:
     return tomllib.loads((CASES / f"{name}.toml").read_text(encoding="utf-8"))
 
 
-def listed(names: tuple[str, ...], kind: str) -> Iterator[Any]:
+def listed(names: tuple[str, ...], kind: str) -> list[Any]:
     """List the entries of one kind, named by file and number."""
-    for name in names:
-        for number, entry in enumerate(load(name)[kind], start=1):
-            yield pytest.param(name, entry, id=f"{name}-{kind}-{number}")
+    return [
+        pytest.param(name, entry, id=f"{name}-{kind}-{number}")
+        for name in names
+        for number, entry in enumerate(load(name)[kind], start=1)
+    ]
 
 
 def known(answer: Any) -> Any:
@@ -76,9 +75,8 @@ def account_at(file: dict[str, Any], bar: dict[str, Any], row: dict[str, Any], m
         return body
     healthy = body["metrics"].pop(bar["metric"], None)
     several = [observation(row, bar)] if row.keys() & {"count", "rate"} else []
-    # The value for every window stays, so that only this bar moves; not where this value is for every window itself.
-    if healthy is not None and "window_days" in bar and bar.get("other_windows"):
-        several.append(healthy)
+    # The metric's other windows keep the healthy value, so that only this bar moves.
+    several += [healthy | {"window_days": other} for other in bar.get("other_windows", ())]
     body["metrics"][bar["metric"]] = several
     return body
 
@@ -139,11 +137,11 @@ def test_a_bar_divides_where_its_table_says(catalog: Catalog, name: str, bar: di
             value = {"at", "count", "of", "rate", "value"}
             check_finding(finding, {key: row[key] for key in row.keys() - value - about_account}, where)
             assert finding["level"] == bar["level"], where
-            assert finding["comparison"] == bar["comparison"], where
-            if bar["level"] == "advisory":
-                assert answer["verdict"] == "eligible", where
-            else:
-                assert {key: known(answer[key]) for key in about_account} == {key: row[key] for key in about_account}, where
+            assert (finding["comparison"], finding["threshold"]) == (bar.get("comparison"), bar.get("threshold")), where
+            # What only advises leaves the healthy account as it is, unless the row says otherwise.
+            expected = {"verdict": "eligible", "score": 75} if bar["level"] == "advisory" else {}
+            expected |= {key: row[key] for key in about_account & row.keys()}
+            assert {key: known(answer[key]) for key in about_account} == expected, where
 
 
 def test_every_bar_of_every_program_has_its_cases(catalog: Catalog) -> None:
@@ -212,12 +210,6 @@ def position(finding: Finding) -> str:
     return "just under" if beyond < 0 else "just over"
 
 
-def test_a_value_is_judged_by_defects() -> None:
-    """Of a rate whose high values are good, the defects are the rest."""
-    assert defects("above", 95, 100) == 5
-    assert defects("below", 95, 100) == 95
-
-
 def test_every_reason_a_finding_can_have_occurs(catalog: Catalog) -> None:
     """The cases bring out every reason code and every outcome that the program data can lead to."""
     seen = set()
@@ -225,9 +217,9 @@ def test_every_reason_a_finding_can_have_occurs(catalog: Catalog) -> None:
         for case in load(name)["case"]:
             wanted = read_assessment(catalog, account(load(name), case), EVER)
             result = assess(wanted.programs[0], wanted.marketplace, wanted.as_of, wanted.account)
-            seen |= {finding.reason for finding in result.findings if finding.rule.criterion.id in case.get("findings", {})}
-    from advisor.messages import FACT_REASONS, REASONS
-
+            seen |= {
+                finding.reason for finding in result.findings if finding.rule.criterion.id in case.get("findings", {})
+            }
     assert seen == REASONS.keys() | FACT_REASONS.keys()
 
 
@@ -322,13 +314,13 @@ def test_every_tier_structure_has_a_price_list(catalog: Catalog) -> None:
         for category in schedule.categories.values():
             for rule in category.versions:
                 points = tried.get(structure(schedule.marketplace, rule), set())
-                assert points >= turning_points(rule), f"{schedule.marketplace}, {category.key} from {rule.validity.start}"
+                assert points >= turning_points(rule), (
+                    f"{schedule.marketplace}, {category.key} from {rule.validity.start}"
+                )
 
 
 def test_every_warning_occurs() -> None:
     """The cases bring out every warning that an estimate can carry."""
-    from advisor.messages import WARNINGS
-
     of_advice = {"cited_share_used", "current_monthly_units_unknown", "unit_cost_unknown"}
     lines = [line for name in (*FEE_FILES, "fees-other") for case in load(name)["case"] for line in case["line"]]
     assert {code for line in lines for code in line.get("warnings", ())} == WARNINGS.keys() - of_advice

@@ -20,9 +20,12 @@ from advisor.catalog import Catalog
 from advisor.domain import formulas
 from advisor.domain.assessment import Slot
 from advisor.domain.fees import (
+    CHANNELS,
     FEES,
+    Category,
+    ClosingFeeTable,
+    FeeRule,
     FeeSchedule,
-    Terms,
     digital_services_ppm,
     plan_in_force,
     rule_in_force,
@@ -44,9 +47,8 @@ from advisor.domain.sources import in_force
 
 Column = Any  # an Ibis column: its operators are untyped
 
-DECIMAL = r"^[0-9]{1,12}(\.[0-9]+)?$"
-PERCENT = r"^[0-9]{1,9}(\.[0-9]+)? ?%$"
-WHOLE = r"^[0-9]{1,19}$"
+WHOLE = r"^[0-9]{1,18}$"
+BLANK = ("", "N/A", "n/a", "N/a", "n/A")
 PARTS = (
     "total_sales_price",
     "sales_tax",
@@ -62,6 +64,16 @@ FEE_OUTPUTS = ("currency", *PARTS, "fees_complete", "fee_warnings")
 @ibis.udf.scalar.builtin(name="divide", signature=(("int64", "int64"), "int64"))
 def _divide(a, b):  # type: ignore[no-untyped-def]
     """Divide whole numbers without the remainder; the engine's own operator (Ibis writes // as a division of floats)."""
+
+
+@ibis.udf.scalar.builtin(name="rtrim", signature=(("string", "string"), "string"))
+def without_end(text, characters):  # type: ignore[no-untyped-def]
+    """Take these characters off the end of a text."""
+
+
+@ibis.udf.scalar.builtin(name="trim", signature=(("string",), "string"))
+def _trim(text):  # type: ignore[no-untyped-def]
+    """Take the spaces off both ends of a text."""
 
 
 COLUMNS = formulas.Operators(where=ibis.ifelse, least=ibis.least, greatest=ibis.greatest, divide=_divide)
@@ -151,12 +163,12 @@ def _exact_text(column: Column) -> Column:
 
 
 def _trimmed(text: Column) -> Column:
-    return ibis.ifelse(text.contains("."), text.re_replace(r"\.?0+$", ""), text)
+    return ibis.ifelse(text.contains("."), without_end(without_end(text, "0"), "."), text)
 
 
 def _without_blanks(text: Column) -> Column:
-    bare = text.strip()
-    return ibis.ifelse(bare.upper().isin(["", "N/A"]), _null("string"), bare)
+    bare = _trim(text)
+    return ibis.ifelse(bare.isin(BLANK), _null("string"), bare)
 
 
 class Columns:
@@ -200,35 +212,32 @@ class Columns:
         return self.table[f"text_{cell.column}"]
 
     def _check(self, cell: Cell, code: str, reason: str, wrong: Column) -> None:
-        self.checks.append(Check(cell.name, code, reason, _true(wrong)))
+        self.checks.append(Check(cell.name, code, reason, wrong))
 
     def _keep(self, name: str, value: Column) -> Column:
         self.typed[name] = value
         return value
 
     def _decimal(self, cell: Cell, places: int, high: int, percent: bool) -> Column:
-        """Read a decimal (or percentage) as a whole number of 10**-places."""
+        """Read a decimal (or, of a rate, a percentage) as a whole number of 10**-places."""
         text = self._text(cell)
         if self.decimal_comma:
             text = text.replace(",", ".")
-        plain = text.re_search(DECIMAL)
-        number = text
-        good = plain
+        digits = 18 - places
+        good = text.re_search(rf"^[0-9]{{1,{digits}}}(\.[0-9]{{1,{places}}}0*)?$")
+        number, scale = text, ibis.literal(10**places)
+        reason = "An amount has digits, at most one decimal mark, and no sign or separator, such as 52.50."
         if percent:
-            per_cent = text.re_search(PERCENT)
-            good = plain | per_cent
-            number = text.re_replace(r" ?%$", "")
-        shift = ibis.ifelse(per_cent, places - 2, places) if percent else ibis.literal(places)
-        fraction = ibis.ifelse(number.contains("."), number.re_extract(r"\.([0-9]*?)0*$", 1).length(), 0)
-        good = good & (fraction <= shift)
-        exact = number.try_cast("decimal(28, 9)")
-        scale = ibis.ifelse(per_cent, 10 ** (places - 2), 10**places) if percent else 10**places
+            reason = f"A rate has up to {places} decimals and no sign, such as 0.0025 or 0.25%."
+            per_cent = text.endswith("%")
+            good = ibis.ifelse(
+                per_cent, text.re_search(rf"^[0-9]{{1,{digits}}}(\.[0-9]{{1,{places - 2}}}0*)? ?%$"), good
+            )
+            number = without_end(text, "% ")
+            scale = ibis.ifelse(per_cent, 10 ** (places - 2), 10**places)
+        exact = ibis.ifelse(good, number, _null("string")).try_cast(f"decimal(18, {places})")
         value = (exact * scale).cast("int64")
-        what = 'A rate has up to {n} decimals and no sign, such as 0.0025 or 0.25%.' if percent else (
-            "An amount has digits, at most one decimal mark, and no sign or separator, such as 52.50."
-        )
-        self._check(cell, "not_a_decimal", what.format(n=places), ~good)
-        value = ibis.ifelse(good, value, _null("int64"))
+        self._check(cell, "not_a_decimal", reason, ~good)
         self._check(cell, "out_of_range", f"This is too large; at most {high // 10**places} is possible.", value > high)
         return value
 
@@ -236,8 +245,8 @@ class Columns:
         text = self._text(cell)
         good = text.re_search(WHOLE)
         self._check(cell, "not_a_whole_number", "This has to be a whole number, such as 12.", ~good)
-        value = ibis.ifelse(good, text.try_cast("int64"), _null("int64"))
-        beyond = good & (value.isnull() | (value < low) | (value > high))
+        value = ibis.ifelse(good, text, _null("string")).try_cast("int64")
+        beyond = value > high if low == 0 else (value < low) | (value > high)
         self._check(cell, "out_of_range", f"This may be from {low} to {high}.", beyond)
         return value
 
@@ -337,8 +346,8 @@ class Columns:
             self._check(cell, "not_a_country", "A country is two letters, such as US, UK or DE.", ~country.re_search("^[A-Z]{2}$"))
             country = ibis.ifelse(country == "GB", "UK", country)
         self._keep("established_in", country)
-        self._price_checks(fees["price"])
-        self._category_check(fees["category"])
+        self._check(fees["price"], "out_of_range", "A price is above 0.", self.typed["price"] == 0)
+        self._channel_check()
 
     def _micros(self, name: str) -> Column:
         """Read an amount in minor units of the row's currency."""
@@ -356,29 +365,32 @@ class Columns:
         self._check(cell, "out_of_range", f"An amount may be at most {HIGHEST_AMOUNT} minor units.", minor > HIGHEST_AMOUNT)
         return self._keep(name, minor)
 
-    def _price_checks(self, cell: Cell) -> None:
-        self._check(cell, "out_of_range", "A price is above 0.", self.typed["price"] == 0)
-
-    def _category_check(self, cell: Cell) -> None:
-        place, category, channel = self.typed["place"], self.typed["category"], self.typed["channel"]
-        unknown, refused = [], []
+    def _channel_check(self) -> None:
+        cell = self.layout.facts.get("fulfillment")
+        if cell is None:
+            return
+        place, channel = self.typed["place"], self.typed["channel"]
+        by_channels: dict[tuple[str, ...], list[str]] = {}
         for name in self.places:
-            schedule = self.catalog.schedule(name)
-            if not schedule.covered:
-                continue
-            known = [key for one in schedule.categories.values() for key in (one.key, *one.also_known_as)]
-            unknown.append((place == name) & ~category.isin(known))
-            refused.append((place == name) & ~channel.isin([*schedule.channels, "both"]) & category.notnull())
-        detail = "The fee schedule of the marketplace has no such category. `advisor fees --list` lists them."
-        self._check(cell, "unknown_category", detail, _any(unknown))
-        channel_cell = self.layout.facts.get("fulfillment")
-        if channel_cell:
-            self._check(channel_cell, "not_allowed", "The marketplace has no such fulfillment channel.", _any(refused))
+            if self.catalog.schedule(name).covered:
+                by_channels.setdefault(self.catalog.schedule(name).channels, []).append(name)
+        refused = [
+            place.isin(names) & ~channel.isin([*channels, "both"]) & self.typed["category"].notnull()
+            for channels, names in by_channels.items()
+        ]
+        self._check(cell, "not_allowed", "The marketplace has no such fulfillment channel.", _any(refused))
+
+    def category_check(self, joined: ir.Table) -> Check:
+        """Tell the rows whose category no fee schedule has, once they are joined with the fee rules."""
+        covered = [name for name in self.places if self.catalog.schedule(name).covered]
+        unknown = joined["category"].notnull() & joined["rule_category"].isnull() & joined["place"].isin(covered)
+        reason = "The fee schedule of the marketplace has no such category. `advisor fees --list` lists them."
+        return Check(self.layout.fees["category"].name, "unknown_category", reason, unknown)
 
     @property
     def wrong(self) -> Column:
         """The rows that fail any check."""
-        return _any([check.wrong for check in self.checks])
+        return _true(_any([check.wrong for check in self.checks]))
 
 
 def by_place(place: Column, values: Mapping[str, Any], kind: str = "int64") -> Column:
@@ -655,114 +667,100 @@ def _rate(seen: Seen) -> Column:
     return ibis.ifelse(_true(seen.of > 0), rate, _null("int64"))
 
 
-def decimal_text(value: Column, places: int) -> Column:
-    """Write a whole number of 10**-places as decimal text with all its places; exact, where engines' decimals differ."""
+def as_decimal(value: Column, places: int) -> Column:
+    """Turn a whole number of 10**-places into a decimal, exactly: the multiplication is the engine's own."""
     if places == 0:
-        return value.cast("string")
-    digits = value.abs().cast("string").lpad(places + 1, "0")
-    sign = ibis.ifelse(value < 0, "-", "")
-    whole = digits.left(digits.length() - places)
-    return sign + whole + "." + digits.right(places)
+        return value.cast("decimal(18, 0)")
+    width = 18 - places if places == 6 else 18  # rates stay in 64 bits; money may need more
+
+    @ibis.udf.scalar.builtin(
+        name="multiply",
+        signature=((f"decimal({width}, 0)", f"decimal({places}, {places})"), f"decimal({width + places}, {places})"),
+    )
+    def multiply(a, b):  # type: ignore[no-untyped-def]
+        """Multiply decimals."""
+
+    step = ibis.literal(f"0.{'0' * (places - 1)}1").cast(f"decimal({places}, {places})")
+    return multiply(value.cast(f"decimal({width}, 0)"), step)
 
 
 # Pricing
 
 
-def fee_rules(catalog: Catalog, places: Sequence[str], as_of: date) -> ir.Table:
-    """Lay out every fee rule of a day as rows: marketplace, category, channel, and the pieces, minimum and closing fee."""
-    found = []
-    for place in places:
-        schedule = catalog.schedule(place)
-        for category in schedule.categories.values():
-            for channel in schedule.channels:
-                rule = rule_in_force(category, channel, as_of)
-                if rule is not None:
-                    terms = Terms(rule, None, category.closing_groups, 0, 0, None, 0, ())
-                    for key in (category.key, *category.also_known_as):
-                        found.append((place, key, channel, terms))
-    pieces = max((len(terms.rule.pieces) for *_, terms in found), default=1)
-    bands = max((len(bands) for place in places for bands in _closing_bands(catalog.schedule(place), as_of)), default=0)
-    records = []
-    for place, key, channel, terms in found:
-        rule = terms.rule
-        record: dict[str, Any] = {"rule_place": place, "rule_category": key, "rule_channel": channel}
-        for index in range(pieces - 1):
-            inner = index < len(rule.pieces) - 1
-            piece = rule.pieces[index] if inner else None
-            record |= {
-                f"up_to_{index}": piece.up_to if piece else None,
-                f"rate_{index}": piece.rate_ppm if piece else None,
-                f"constant_{index}": piece.constant if piece else None,
-            }
-        last = rule.pieces[-1]
-        record |= {"rate_last": last.rate_ppm, "constant_last": last.constant, "minimum": rule.minimum}
-        record["item_price"] = rule.basis == "item_price"
-        record["by_table"] = rule.closing_fee == "table"
-        record["closing"] = rule.closing_fee if isinstance(rule.closing_fee, int) else None
-        record |= _closing_columns(catalog.schedule(place), as_of, channel, terms, bands)
-        records.append(record)
-    schema = {
-        "rule_place": "string",
-        "rule_category": "string",
-        "rule_channel": "string",
-        **{f"{part}_{index}": "int64" for index in range(pieces - 1) for part in ("up_to", "rate", "constant")},
-        **dict.fromkeys(("rate_last", "constant_last", "minimum"), "int64"),
-        **dict.fromkeys(("item_price", "by_table"), "boolean"),
-        "closing": "int64",
-        "has_table": "boolean",
-        **{f"closing_{part}_{index}": "int64" for index in range(bands) for part in ("up_to", "fee")},
-    }
-    return ibis.memtable(records, schema=ibis.schema(schema))
+class FeeRules:
+    """Every category and channel as rows of a small table, with what its fee rule of the day computes with, or NULL."""
 
+    def __init__(self, catalog: Catalog, places: Sequence[str], as_of: date) -> None:
+        schedules = {place: catalog.schedule(place) for place in places}
+        tables = {place: in_force(one.closing_fee_tables, as_of) for place, one in schedules.items()}
+        self.bands = max((len(bands) for one in tables.values() if one for bands in one.channels.values()), default=0)
+        rules = [rule for one in schedules.values() for category in one.categories.values() for rule in category.versions]
+        self.pieces = max((len(rule.pieces) for rule in rules), default=1)
+        self.rows: list[tuple[Any, ...]] = []
+        for place, schedule in schedules.items():
+            for category in schedule.categories.values():
+                for channel in (*CHANNELS, "both"):
+                    rule = rule_in_force(category, channel, as_of) if channel in schedule.channels else None
+                    values = self._values(rule, category, channel, tables[place]) if rule else (None,) * len(self.names)
+                    self.rows += [(place, key, channel, *values) for key in (category.key, *category.also_known_as)]
 
-def _closing_bands(schedule: FeeSchedule, as_of: date) -> list[Any]:
-    table = in_force(schedule.closing_fee_tables, as_of)
-    return list(table.channels.values()) if table else []
+    @property
+    def names(self) -> list[str]:
+        """What a rule consists of."""
+        return [
+            *(f"{part}_{index}" for index in range(self.pieces - 1) for part in ("up_to", "rate", "constant")),
+            *("rate_last", "constant_last", "minimum", "item_price", "by_table", "has_table", "closing"),
+            *(f"closing_{part}_{index}" for index in range(self.bands) for part in ("up_to", "fee")),
+        ]
 
+    def table(self) -> ir.Table:
+        """The rules as a table."""
+        keys = ("rule_place", "rule_category", "rule_channel")
+        schema = ibis.schema({**dict.fromkeys(keys, "string"), **dict.fromkeys(self.names, "int64")})
+        return ibis.memtable([dict(zip(schema.names, row, strict=True)) for row in self.rows], schema=schema)
 
-def _closing_columns(schedule: FeeSchedule, as_of: date, channel: str, terms: Terms, bands: int) -> dict[str, Any]:
-    """The closing fee of each band, the category's group already looked up."""
-    table = in_force(schedule.closing_fee_tables, as_of) if terms.rule.closing_fee == "table" else None
-    columns: dict[str, Any] = {"has_table": table is not None and channel in table.channels}
-    groups = iter(terms.closing_groups)
-    found = table.channels.get(channel, ()) if table else ()
-    for index in range(bands):
-        band = found[index] if index < len(found) else None
-        fee = None
-        if band is not None:
-            group = next(groups) if band.groups else None
-            fee = band.fee if not band.groups else None if group is None else band.groups[group]
-        columns[f"closing_up_to_{index}"] = band.up_to if band else None
-        columns[f"closing_fee_{index}"] = fee
-    return columns
+    def _values(
+        self, rule: FeeRule, category: Category, channel: str, table: ClosingFeeTable | None
+    ) -> tuple[int | None, ...]:
+        """A rule's numbers in the order of `names`; the closing fee of each band has its group looked up."""
+        values: list[int | None] = []
+        for index in range(self.pieces - 1):
+            piece = rule.pieces[index] if index < len(rule.pieces) - 1 else None
+            values += [piece.up_to, piece.rate_ppm, piece.constant] if piece else [None, None, None]
+        last, by_table = rule.pieces[-1], rule.closing_fee == "table"
+        bands = table.channels.get(channel) if table and by_table else None
+        values += [last.rate_ppm, last.constant, rule.minimum, int(rule.basis == "item_price")]
+        values += [int(by_table), int(bands is not None), rule.closing_fee if isinstance(rule.closing_fee, int) else None]
+        groups = iter(category.closing_groups)
+        for index in range(self.bands):
+            band = bands[index] if bands and index < len(bands) else None
+            group = next(groups) if band and band.groups else None
+            fee = None if band is None else band.fee if not band.groups else band.groups[group] if group else None
+            values += [band.up_to if band else None, fee]
+        return tuple(values)
 
 
 class Pricer:
-    """Adds fees to typed columns joined with their fee rules: the same steps as `advisor.domain.fees`, over columns.
+    """Adds fees to typed columns: the same steps as `advisor.domain.fees`, over columns.
 
     As with `Judge`, the steps are evaluated one after the other.
     """
 
-    def __init__(self, layout: Layout, rules: ir.Table, catalog: Catalog, places: Sequence[str], as_of: date) -> None:
-        self.rules = rules
+    def __init__(self, layout: Layout, catalog: Catalog, places: Sequence[str], as_of: date) -> None:
+        self.rules = FeeRules(catalog, places, as_of)
         self.schedules = {place: catalog.schedule(place) for place in places}
         self.as_of = as_of
         self.plan_given = "selling_plan" in layout.facts
-
-    def join(self, table: ir.Table) -> ir.Table:
-        """Give every row the fee rule of its marketplace, category and channel, or NULL."""
-        rules = self.rules
-        keys = [
-            table["place"] == rules["rule_place"],
-            table["category"] == rules["rule_category"],
-            table["channel"] == rules["rule_channel"],
-        ]
-        return table.left_join(rules, keys)
 
     @property
     def steps(self) -> list[Callable[[ir.Table], dict[str, Column]]]:
         """What to compute, one step over the columns of the last."""
         return [self.bases, self.first_fees, self.later_fees, self.sums, self.answers]
+
+    def join(self, table: ir.Table, rules: ir.Table) -> ir.Table:
+        """Give every row the fee rule of its marketplace, category and channel, or NULL."""
+        keys = ("place", "category", "channel")
+        return table.left_join(rules, [table[key] == rules[f"rule_{key}"] for key in keys])
 
     def bases(self, table: ir.Table) -> dict[str, Column]:
         """The total sales price, what the percentage is taken of, and the rates that hold for the row."""
@@ -774,11 +772,11 @@ class Pricer:
         per_item = by_place(place, {name: one.per_item if one else None for name, one in individual.items()})
         return {
             "fee_total_sales_price": total,
-            "fee_base": ibis.ifelse(table["item_price"], table["price"], total),
+            "fee_base": ibis.ifelse(table["item_price"] == 1, table["price"], total),
             "with_shipping": with_shipping,
             "fee_plan": plan,
             "fee_per_item_fee": ibis.cases(
-                (plan == "professional", 0), (plan == "individual", per_item), else_=_null("int64")
+                (plan == ibis.literal("professional"), 0), (plan == ibis.literal("individual"), per_item), else_=_null("int64")
             ),
             "digital_ppm": _digital_ppm(place, table["established_in"], self.schedules, self.as_of),
             "covered": table["rate_last"].notnull(),
@@ -786,13 +784,13 @@ class Pricer:
 
     def first_fees(self, table: ir.Table) -> dict[str, Column]:
         """The referral fee and the closing fee."""
-        count = sum(name.startswith("up_to_") for name in self.rules.columns)
-        pieces = [(table[f"up_to_{i}"], table[f"rate_{i}"], table[f"constant_{i}"]) for i in range(count)]
+        inner = range(self.rules.pieces - 1)
+        pieces = [(table[f"up_to_{i}"], table[f"rate_{i}"], table[f"constant_{i}"]) for i in inner]
         pieces.append((None, table["rate_last"], table["constant_last"]))
         exact = formulas.percentage_exact(COLUMNS, pieces, table["fee_base"])
         return {
             "fee_referral_fee": formulas.round_fee(COLUMNS, exact, table["minimum"]),
-            "fee_closing_fee": _closing(table, self.rules, table["with_shipping"]),
+            "fee_closing_fee": _closing(table, self.rules.bands, table["with_shipping"]),
         }
 
     def later_fees(self, table: ir.Table) -> dict[str, Column]:
@@ -843,14 +841,13 @@ class Pricer:
         }
 
 
-def _closing(joined: ir.Table, rules: ir.Table, price_and_shipping: Column) -> Column:
-    count = sum(name.startswith("closing_fee_") for name in rules.columns)
-    if not count:
-        return joined["closing"]
-    fee = joined[f"closing_fee_{count - 1}"]
-    for index in reversed(range(count - 1)):
-        fee = ibis.ifelse(price_and_shipping <= joined[f"closing_up_to_{index}"], joined[f"closing_fee_{index}"], fee)
-    return ibis.ifelse(joined["by_table"], fee, joined["closing"])
+def _closing(table: ir.Table, bands: int, price_and_shipping: Column) -> Column:
+    if not bands:
+        return table["closing"]
+    fee = table[f"closing_fee_{bands - 1}"]
+    for index in reversed(range(bands - 1)):
+        fee = ibis.ifelse(price_and_shipping <= table[f"closing_up_to_{index}"], table[f"closing_fee_{index}"], fee)
+    return ibis.ifelse(table["by_table"] == 1, fee, table["closing"])
 
 
 def _digital_ppm(place: Column, country: Column, schedules: Mapping[str, FeeSchedule], as_of: date) -> Column:
@@ -861,7 +858,7 @@ def _digital_ppm(place: Column, country: Column, schedules: Mapping[str, FeeSche
         if block is None or block.others_ppm is None:
             rate = _null("int64") if unsaid is None else ibis.literal(unsaid, type="int64")
         else:
-            homes = [(country == home, ibis.literal(ppm, type="int64")) for home, ppm in block.home_ppm.items()]
+            homes = [(country == ibis.literal(home), ibis.literal(ppm, type="int64")) for home, ppm in block.home_ppm.items()]
             nobody = _null("int64") if unsaid is None else ibis.literal(unsaid, type="int64")
             rate = ibis.cases((country.isnull(), nobody), *homes, else_=ibis.literal(block.others_ppm, type="int64"))
         branches.append((place == name, rate))
@@ -876,7 +873,7 @@ def _warnings(table: ir.Table, schedules: Mapping[str, FeeSchedule], as_of: date
     blocks = {name: in_force(one.digital_services, as_of) for name, one in schedules.items()}
     business = {name: in_force(one.business_orders, as_of) for name, one in schedules.items()}
     table_here = by_place(place, {name: one is not None for name, one in tables.items()}, "boolean")
-    no_channel = table["by_table"] & ~table["has_table"] & table_here
+    no_channel = (table["by_table"] == 1) & (table["has_table"] == 0) & table_here
     rates_unknown = [name for name, one in blocks.items() if one and one.others_ppm is None]
     on_fulfillment = [name for name, one in blocks.items() if one and one.on_fulfillment]
     unclear = [name for name, one in business.items() if one and one.rule != "standard"]

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -23,14 +25,15 @@ from ibis.backends.duckdb import Backend
 from advisor.batch.expression import (
     FEE_OUTPUTS,
     PARTS,
+    Check,
     Columns,
     Judge,
     Pricer,
-    decimal_text,
-    fee_rules,
+    as_decimal,
     output_names,
     rate_outputs,
     texts,
+    without_end,
 )
 from advisor.batch.layout import Layout, read_layout
 from advisor.batch.reading import MOST_COLUMNS, Reject, Rows, read_csv, read_ndjson
@@ -40,7 +43,10 @@ from advisor.errors import AdvisorError, UnreadableInput
 
 FORMATS = ("csv", "ndjson", "parquet")
 MEMORY = "512MB"
-FORMULA = r"^[=+\-@\t\r]"
+# The one turns every list of allowed words into a join with buffers of its own; the other moves the check of a row into
+# its filter, where nothing that was computed is used again.
+OPTIMIZERS_OFF = "in_clause,filter_pushdown"
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
 NUMBER = r"^[+\-]?[0-9]+([.,][0-9]+)?%?$"
 
 
@@ -142,6 +148,7 @@ def _locked_engine(work: Path, parquet: Path | None, threads: int | None) -> Ite
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
             "enable_progress_bar": False,
+            "disabled_optimizers": OPTIMIZERS_OFF,
             "enable_external_access": False,
         }
         if threads is not None:
@@ -232,11 +239,14 @@ class _Run:
         table, names = self._table()
         table = self._step("texts", table.mutate(**texts(table, names, layout)))
         columns = Columns(table, layout, self.catalog, job.marketplace, rows.decimal_comma)
+        pricer = Pricer(layout, self.catalog, columns.places, job.as_of) if layout.priced else None
+        if pricer:
+            self.engine.create_table("fee_rules", pricer.rules.table())
         scored_path = self.work / "scored"
-        scored = self._write(self._scored(columns, layout, table, names), scored_path)
+        scored = self._write(self._scored(columns, pricer, layout, table, names), scored_path)
         rejects = list(rows.rejects)
         if scored < rows.count - len({reject.row for reject in rejects}):
-            rejects += self._wrong_cells(columns, table)
+            rejects += self._wrong_cells(columns, pricer, table)
         rejected = len({reject.row for reject in rejects})
         if scored + rejected != rows.count:
             raise AssertionError(f"{rows.count} rows in, {scored} scored, {rejected} rejected")
@@ -272,15 +282,24 @@ class _Run:
         )
         return self.engine.table("input"), names
 
-    def _scored(self, columns: Columns, layout: Layout, table: ir.Table, names: Sequence[str]) -> ir.Table:
+    def _checked(self, name: str, columns: Columns, pricer: Pricer | None, table: ir.Table) -> tuple[ir.Table, list[Check]]:
+        """Give the typed cells and, from the fee columns on, the fee rule; and what is still to be checked then."""
+        typed = self._step(name, table)
+        if pricer is None:
+            return typed, []
+        joined = self._step(f"{name}_priced", pricer.join(typed, self.engine.table("fee_rules")))
+        return joined, [columns.category_check(joined)]
+
+    def _scored(
+        self, columns: Columns, pricer: Pricer | None, layout: Layout, table: ir.Table, names: Sequence[str]
+    ) -> ir.Table:
         """Build the whole expression: typed cells of good rows, then fees, then findings, then the output's columns."""
         job = self.job
-        checked = self._step("checked", table.mutate(**columns.typed, is_wrong=columns.wrong))
-        good = checked.filter(~checked["is_wrong"])
-        if layout.priced:
-            rules = self.engine.create_table("fee_rules", fee_rules(self.catalog, columns.places, job.as_of))
-            pricer = Pricer(layout, rules, self.catalog, columns.places, job.as_of)
-            good = self._steps("priced", self._step("joined", pricer.join(good)), pricer.steps)
+        typed = table.mutate(**columns.typed, is_wrong=columns.wrong)
+        checked, later = self._checked("checked", columns, pricer, typed)
+        good = checked.filter(~checked["is_wrong"], *(~check.wrong.fill_null(False) for check in later))
+        if pricer:
+            good = self._steps("priced", good, pricer.steps)
         judge = Judge(layout, self.program, columns.places, job.as_of)
         good = self._steps("judged", good, judge.steps)
         kept = {header: _output_cell(good[name], job.target_format) for name, header in zip(names, self.rows.header, strict=True)}
@@ -291,7 +310,7 @@ class _Run:
         }
         if layout.priced:
             answers |= {name: _fee_output(good, name, self.catalog, columns.places, job.target_format) for name in FEE_OUTPUTS}
-        return good.order_by("row").select(**kept, **answers)
+        return good.select("row", **kept, **answers).order_by("row").drop("row")
 
     def _step(self, name: str, expression: ir.Table) -> ir.Table:
         """Give an expression a name in the engine: what stands before it is then computed once, not copied into it."""
@@ -337,14 +356,19 @@ class _Run:
             watcher.join()
             self.progress.scoring(1.0)
 
-    def _wrong_cells(self, columns: Columns, table: ir.Table) -> list[Reject]:
+    def _wrong_cells(self, columns: Columns, pricer: Pricer | None, table: ir.Table) -> list[Reject]:
         """List every wrong cell of the rows that failed a check."""
-        flags = {f"wrong_{number}": check.wrong for number, check in enumerate(columns.checks)}
-        failed = table.mutate(is_wrong=columns.wrong, **flags).filter(lambda rows: rows["is_wrong"])
+        flags = {f"wrong_{number}": check.wrong.fill_null(False) for number, check in enumerate(columns.checks)}
+        checked, later = self._checked("flagged", columns, pricer, table.mutate(**columns.typed, **flags))
+        checks = [*columns.checks, *later]
+        flags = {f"wrong_{number}": checked[f"wrong_{number}"] for number in range(len(columns.checks))}
+        flags |= {f"wrong_{len(flags)}": check.wrong.fill_null(False) for check in later}
+        failed = self._step("failed", checked.select("row", **flags))
+        failed = failed.filter(reduce(or_, (failed[name] for name in flags))).order_by("row")
         found = []
-        for batch in failed.select("row", *flags).to_pyarrow_batches():
+        for batch in failed.to_pyarrow_batches():
             numbers = batch.column("row").to_pylist()
-            for index, check in enumerate(columns.checks):
+            for index, check in enumerate(checks):
                 wrong = batch.column(f"wrong_{index}").to_pylist()
                 found += [
                     Reject(number, check.column, check.code, check.reason)
@@ -387,31 +411,33 @@ def _write_reject_rows(out: object, rejects: Sequence[Reject]) -> None:
 
 
 def _harmless(text: str) -> str:
-    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    return "'" + text if text[:1] in FORMULA else text
 
 
 def _output_cell(value: ir.Value, target_format: str) -> ir.Value:
     """Pass an input cell through; in CSV a text that a spreadsheet would take for a formula gets a leading '."""
     if target_format != "csv" or not value.type().is_string():
         return value
-    risky = value.re_search(FORMULA) & ~value.re_search(NUMBER)
-    return ibis.ifelse(risky.fill_null(False), ibis.literal("'") + value, value)
+    risky = value.left(1).isin(FORMULA)
+    return ibis.ifelse(risky, ibis.ifelse(value.re_search(NUMBER), value, ibis.literal("'") + value), value)
 
 
 def _rate(ppm: ir.Value, target_format: str) -> ir.Value:
-    """Write an observed rate without trailing zeros, except in Parquet, which has decimals of its own."""
-    text = decimal_text(ppm, 6)
-    return text.cast("decimal(18, 6)") if target_format == "parquet" else text.re_replace(r"\.?0+$", "")
+    """Write an observed rate without trailing zeros; Parquet keeps it as a decimal."""
+    rate = as_decimal(ppm, 6)
+    return rate if target_format == "parquet" else without_end(without_end(rate.cast("string"), "0"), ".")
 
 
 def _fee_output(good: ir.Table, name: str, catalog: Catalog, places: Sequence[str], target_format: str) -> ir.Value:
-    """Write money with the decimals of its currency; in Parquet as decimals of its own."""
+    """Write money with the decimals of its currency; Parquet keeps it as a decimal."""
     value = good[name]
     if name not in PARTS:
         return value
+    kind = "decimal(20, 2)" if target_format == "parquet" else "string"
     by_decimals: dict[int, list[str]] = {}
     for place in places:
         by_decimals.setdefault(catalog.schedule(place).decimals, []).append(place)
-    branches = [(good["place"].isin(names), decimal_text(value, decimals)) for decimals, names in by_decimals.items()]
-    text = ibis.cases(*branches, else_=ibis.null("string"))
-    return text.cast("decimal(18, 2)") if target_format == "parquet" else text
+    branches = [
+        (good["place"].isin(names), as_decimal(value, decimals).cast(kind)) for decimals, names in by_decimals.items()
+    ]
+    return branches[0][1] if len(branches) == 1 else ibis.cases(*branches, else_=ibis.null(kind))

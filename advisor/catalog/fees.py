@@ -63,7 +63,7 @@ def _categories(
 ) -> dict[str, Category]:
     found: dict[str, Category] = {}
     names: set[str] = set()
-    banded = [band.groups for table in closing for bands in table.channels.values() for band in bands if band.groups]
+    banded = _banded(closing)
     for table in top.tables("category", name_by="key"):
         versions = [_version(one, decimals, sources) for one in table.tables("version")]
         category = Category(
@@ -88,7 +88,14 @@ def _categories(
     return found
 
 
-def _closing_groups(table: Table, banded: Sequence[Mapping[str, int]]) -> tuple[str | None, ...]:
+def _banded(closing: Sequence[ClosingFeeTable]) -> list[list[Mapping[str, int]]]:
+    """List the groups of every table and channel by the place of their band among the grouped bands."""
+    rows = [[band.groups for band in bands if band.groups] for one in closing for bands in one.channels.values()]
+    places = max(map(len, rows), default=0)
+    return [[row[place] for row in rows if place < len(row)] for place in range(places)]
+
+
+def _closing_groups(table: Table, banded: Sequence[Sequence[Mapping[str, int]]]) -> tuple[str | None, ...]:
     if not banded:
         return ()
     names = table.values.get("closing_groups")
@@ -96,9 +103,10 @@ def _closing_groups(table: Table, banded: Sequence[Mapping[str, int]]) -> tuple[
     if not isinstance(names, list) or len(names) != len(banded):
         table.problem("closing_groups", f"found {names!r}; it lists one group for each of {len(banded)} grouped bands")
         return (None,) * len(banded)
-    for name, groups in zip(names, banded, strict=True):
-        if name != "unknown" and name not in groups:
-            table.problem("closing_groups", f'found {name!r}; allowed are {", ".join(groups)} and "unknown"')
+    for name, several in zip(names, banded, strict=True):
+        for groups in several:
+            if name != "unknown" and name not in list(groups):
+                table.problem("closing_groups", f'found {name!r}; allowed are {", ".join(groups)} and "unknown"')
     return tuple(None if name == "unknown" else str(name) for name in names)
 
 
@@ -139,7 +147,10 @@ def _tiers(table: Table, key: str, decimals: int) -> tuple[Tier, ...]:
         edge: int | None = None
         if one.has("up_to"):
             edge = one.amount("up_to", decimals)
-        if one.has("below"):
+        # A slice ends at an amount, whether a price that ends there belongs to it or not.
+        if key == "bands" and one.has("below"):
+            if edge is not None:
+                one.problem("below", "a band ends with up_to or below, not both")
             edge = one.amount("below", decimals) - 1
         tiers.append(Tier(edge, one.percent("rate")))
         one.close()

@@ -169,6 +169,8 @@ def _threshold(table: Table, subject: Metric | Fact, sources: Sources) -> Thresh
     also = []
     for block in table.tables("also_published"):
         also.append(_bar(block, subject, sources))
+        if also[-1].value is None:
+            block.problem("value", 'found "unknown"; what else is published is a figure')
         block.close()
     threshold = Threshold(
         marketplaces=frozenset(table.words("marketplaces", MARKETPLACES)),
@@ -197,6 +199,8 @@ def _bar(table: Table, subject: Metric | Fact, sources: Sources) -> Bar:
         if (subject.good == "high") != (comparison in ("above", "at_least")):
             table.problem("comparison", f"found {comparison!r}, but of {subject.key} {subject.good} values are good")
         value = table.percent("value") if subject.kind == "rate" else table.integer("value", 0, 1000)
+        if comparison == "equals" and value != 0:
+            table.problem("value", f"found {table.values.get('value')!r}; equals is for zero, otherwise it is at_most")
     elif subject.kind == "integer":
         value = table.integer("value", subject.lowest or 0, subject.highest or 0)
     elif comparison != "equals":

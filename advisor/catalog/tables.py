@@ -7,12 +7,12 @@ opened the file then raises `DataError`. Nothing that was read beside a mistake 
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from advisor.domain.numbers import parse_decimal
+from advisor.domain.numbers import HIGHEST_AMOUNT, parse_decimal
 from advisor.domain.sources import Dated, Source, Validity, has_address
 from advisor.errors import DataError, DataProblem
 
@@ -65,8 +65,9 @@ class Table:
             self.problem(key, f"this is missing; it is {what}")
             return None
         value = self.values[key]
+        # Python takes true for a whole number, and a time of day for a date; here neither is.
         wrong_boolean = isinstance(value, bool) and kind is not bool
-        if wrong_boolean or not isinstance(value, kind):
+        if wrong_boolean or isinstance(value, datetime) or not isinstance(value, kind):
             self.problem(key, f"found {value!r}; it is {what}")
             return None
         return value
@@ -88,9 +89,11 @@ class Table:
             return default
         words = list(allowed)
         value = self._get(key, str, "one of " + ", ".join(words))
-        if value is not None and value not in words:
+        if value in words:
+            return str(value)
+        if value is not None:
             self.problem(key, f"found {value!r}; allowed are {', '.join(words)}")
-        return value or words[0]
+        return words[0]
 
     def words(self, key: str, allowed: Sequence[str] | None = None) -> tuple[str, ...]:
         """Read a list of words, each once."""
@@ -113,7 +116,7 @@ class Table:
         value = self._get(key, int, f"a whole number from {low} to {high}")
         if value is not None and not low <= value <= high:
             self.problem(key, f"found {value}; it is a whole number from {low} to {high}")
-        return value if value is not None else low
+        return min(max(value, low), high) if value is not None else low
 
     def day(self, key: str) -> date:
         """Read a date."""
@@ -122,9 +125,7 @@ class Table:
 
     def percent(self, key: str) -> int:
         """Read a percentage as parts per million."""
-        return self._percent(key, self._get(key, str, 'a percentage in quotes such as "15 %"'))
-
-    def _percent(self, key: str, text: str | None) -> int:
+        text = self._get(key, str, 'a percentage in quotes such as "15 %"')
         if text is None:
             return 0
         match = _PERCENT.fullmatch(text)
@@ -136,9 +137,8 @@ class Table:
 
     def percents(self, key: str) -> dict[str, int]:
         """Read an inline table of percentages as parts per million."""
-        self._read.add(key)
-        values = self._get(key, dict, 'a table of percentages such as { UK = "2 %" }') or {}
-        return {name: self._percent(f"{key}.{name}", value) for name, value in values.items()}
+        inner = self.table(key, 'a table of percentages such as { UK = "2 %" }')
+        return {name: inner.percent(name) for name in inner.values}
 
     def amount(self, key: str, decimals: int) -> int:
         """Read money in major units as minor units."""
@@ -146,9 +146,13 @@ class Table:
 
     def to_minor(self, key: str, value: int | Decimal | None, decimals: int) -> int:
         """Bring money into minor units, exactly."""
-        minor = None if value is None or value < 0 else parse_decimal(f"{value:f}", decimals)
-        if minor is None and value is not None:
+        if value is None:
+            return 0
+        minor = parse_decimal(str(value) if isinstance(value, int) else f"{value:f}", decimals)
+        if minor is None:
             self.problem(key, f"found {value}; an amount is not negative and has at most {decimals} decimals here")
+        elif minor > HIGHEST_AMOUNT:
+            self.problem(key, f"found {value}; an amount is at most {HIGHEST_AMOUNT // 10**decimals}")
         return minor or 0
 
     def amount_or_unknown(self, key: str, decimals: int) -> int | None:
@@ -158,9 +162,9 @@ class Table:
             return None
         return self.amount(key, decimals)
 
-    def table(self, key: str) -> "Table":
+    def table(self, key: str, what: str | None = None) -> "Table":
         """Open a table inside this one."""
-        values = self._get(key, dict, f"a table [{key}]") or {}
+        values = self._get(key, dict, what or f"a table [{key}]") or {}
         return Table(self.file, f"{self.place}.{key}" if self.place else key, values, self.problems)
 
     def named_tables(self, key: str | None = None) -> dict[str, "Table"]:

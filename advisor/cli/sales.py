@@ -103,7 +103,10 @@ def _ranges(ranges: Sequence[Answer] | None, currency: str) -> list[str]:
         return ["Not known: that needs the unit cost and every fee."]
     if not ranges:
         return ["None: at no price does the contribution reach 0."]
-    return [f"{one['from']} {'to ' + one['to'] if one['to'] else 'or more'} {currency}" for one in ranges]
+    return [
+        f"{one['from']} to {one['to']} {currency}" if one["to"] else f"{one['from']} {currency} or more"
+        for one in ranges
+    ]
 
 
 def _rule(rule: Answer, sources: list[Answer]) -> list[str]:

@@ -67,7 +67,8 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def load_config(self) -> None:
         for name, value in self.settings.items():
-            self.cfg.set(name, value)
+            if name != "control_socket_disable" or name in self.cfg.settings:  # older gunicorns open no such socket
+                self.cfg.set(name, value)
 
     def load(self) -> Any:
         return self.application

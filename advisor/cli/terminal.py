@@ -20,10 +20,16 @@ WITHIN, BEYOND = 10, 5
 EIGHTHS = "▏▎▍▌▋▊▉█"
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave a closed pipe to the command group, which knows the exit code."""
+        raise BrokenPipeError
+
+
 def console() -> Console:
     """Make a console on standard output. COLUMNS, NO_COLOR and TERM=dumb are heeded."""
     width = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else PIPE_WIDTH
-    return Console(file=sys.stdout, width=width, markup=False, highlight=False, emoji=False)
+    return _Console(file=sys.stdout, width=width, markup=False, highlight=False, emoji=False)
 
 
 def plain(to: Console) -> bool:

@@ -56,7 +56,16 @@ def blueprint(services: Services, settings: Settings) -> Blueprint:
     """Make the API over the services."""
     api = Blueprint("api", __name__, url_prefix="/v1")
 
-    def takes(path: str, schema: type, answer: type, use: Callable[[Any, Messages], Any], most: int, summary: str, description: str, example: Any) -> None:
+    def takes(
+        path: str,
+        schema: type,
+        answer: type,
+        use: Callable[[Any, Messages], Any],
+        most: int,
+        summary: str,
+        description: str,
+        example: Any,
+    ) -> None:
         """Add a POST that reads JSON, calls one service and dumps its answer."""
 
         @api.post(path, endpoint=use.__name__)
@@ -82,7 +91,8 @@ def blueprint(services: Services, settings: Settings) -> Blueprint:
         services.assessments,
         settings.max_body,
         "Assess an account",
-        "Holds one account against one or more programs. Nothing is stored. “Not eligible” is an answer, never an error.",
+        "Holds one account against one or more programs. Nothing is stored. "
+        "“Not eligible” is an answer, never an error.",
         schemas.ASSESSMENT_EXAMPLE,
     )
     takes(
@@ -102,7 +112,8 @@ def blueprint(services: Services, settings: Settings) -> Blueprint:
         services.fee_estimates,
         settings.max_body,
         "Estimate fees",
-        "Prices sales by the fee schedule of one marketplace and day, to the minor unit, with the prices that leave a profit.",
+        "Prices sales by the fee schedule of one marketplace and day, to the minor unit, "
+        "with the prices that leave a profit.",
         schemas.FEE_ESTIMATE_EXAMPLE,
     )
     takes(
@@ -112,7 +123,8 @@ def blueprint(services: Services, settings: Settings) -> Blueprint:
         services.advice,
         settings.max_body,
         "Weigh joining",
-        "Puts eligibility and money together: scenarios of additional B2B sales, quantity discounts and a recommendation.",
+        "Puts eligibility and money together: scenarios of additional B2B sales, quantity discounts "
+        "and a recommendation.",
         schemas.ADVICE_EXAMPLE,
     )
 
@@ -198,6 +210,5 @@ def _cacheable(answer: Any) -> Response:
     response.set_etag(hashlib.sha256(body).hexdigest()[:32])
     response.headers["Cache-Control"] = "public, max-age=300"
     response.headers["Vary"] = "Accept-Language"
-    return response.make_conditional(request)
-
-
+    response.make_conditional(request)
+    return response

@@ -42,8 +42,10 @@ def _read_all(most: int) -> bytes:
                 break
             parts.append(part)
             size += len(part)
-    except Exception:  # each server has its own errors for a body that breaks off or has malformed chunks
-        raise UnreadableInput("body_mismatch", "The body broke off or its chunks cannot be read. Send it again.") from None
+    except Exception:  # noqa: BLE001 - each server has its own errors for a body that breaks off or has malformed chunks
+        raise UnreadableInput(
+            "body_mismatch", "The body broke off or its chunks cannot be read. Send it again."
+        ) from None
     if size > most:
         raise InputTooLarge("too_large", f"The body has more than {most} bytes, the most that is taken.")
     if announced is not None and size != announced:

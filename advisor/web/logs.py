@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line on standard error, with the request id, and never a body or a query string."""
+"""Structured logs: one JSON object a line on standard error, with the request id; never a body or a query string."""
 
 import json
 import logging

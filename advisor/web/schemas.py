@@ -171,7 +171,10 @@ class Bounds(Schema):
 
 
 class Observed(Schema):
-    """What was read: counts and rate of a metric (rate null for a counter), bounds where only components are known, or the value of a fact."""
+    """What was read of a metric or fact.
+
+    Counts and rate of a metric (rate null for a counter), bounds where only components are known, or a fact's value.
+    """
 
     count = fields.Integer(allow_none=True)
     of = fields.Integer(allow_none=True)

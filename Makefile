@@ -1,0 +1,53 @@
+# All this needs is Python 3.11 or newer and make: what a target needs is installed into .venv first, once.
+# PYTHON names another Python, ARGS passes arguments on: make test ARGS="-k fees -x".
+
+PYTHON ?= python3
+UV ?= uv
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--custom-compile-command "make lock"
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help serve test check lock clean
+
+help: ## List what there is to make
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+serve: .venv/serve.stamp ## Serve http://127.0.0.1:8000; HOST and PORT change that
+	@$(BIN)/advisor serve $(ARGS)
+
+test: .venv/test.stamp ## Run the tests
+	$(BIN)/python -m pytest $(ARGS)
+
+check: .venv/test.stamp ## Check style, types, the import contracts and the rule data
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/advisor check-data
+
+lock: ## Pin the dependencies anew, with uv; ARGS=--upgrade takes newer versions
+	$(LOCK) $(ARGS) --group build --output-file requirements.txt pyproject.toml
+	$(LOCK) $(ARGS) --group build --group dev --constraints requirements.txt --output-file requirements-dev.txt pyproject.toml
+
+clean: ## Remove what was installed and cached; var/ with its data stays
+	rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/created.stamp:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; $(PYTHON) is %d.%d. make PYTHON=... names another." % sys.version_info[:2])'
+	$(PYTHON) -m venv --clear .venv
+	@touch $@
+
+# The lock of the tests pins everything that the lock for serving pins, at the same versions.
+.venv/serve.stamp: requirements.txt pyproject.toml .venv/created.stamp
+	@echo "Installing into .venv; this happens once and takes a minute."
+	$(PIP) install --require-hashes --requirement requirements.txt
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/test.stamp: requirements-dev.txt .venv/serve.stamp
+	$(PIP) install --require-hashes --requirement requirements-dev.txt
+	@touch $@
