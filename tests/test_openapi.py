@@ -368,7 +368,7 @@ API.app = APP
 
 
 @API.parametrize()
-@settings(BOUNDED, max_examples=250)
+@settings(BOUNDED, max_examples=100)
 def test_the_document_is_true(case: Case) -> None:
     """By every check: what the document allows is taken, what it forbids is refused, and all is answered as it says."""
     case.call_and_validate()

@@ -225,18 +225,15 @@ class Columns:
             text = text.replace(",", ".")
         digits = 18 - places
         good = text.re_search(rf"^[0-9]{{1,{digits}}}(\.[0-9]{{1,{places}}}0*)?$")
-        number, scale = text, ibis.literal(10**places)
+        value = _scaled(ibis.ifelse(good, text, _null("string")), places)
         reason = "An amount has digits, at most one decimal mark, and no sign or separator, such as 52.50."
         if percent:
             reason = f"A rate has up to {places} decimals and no sign, such as 0.0025 or 0.25%."
             per_cent = text.endswith("%")
-            good = ibis.ifelse(
-                per_cent, text.re_search(rf"^[0-9]{{1,{digits}}}(\.[0-9]{{1,{places - 2}}}0*)? ?%$"), good
-            )
-            number = without_end(text, "% ")
-            scale = ibis.ifelse(per_cent, 10 ** (places - 2), 10**places)
-        exact = ibis.ifelse(good, number, _null("string")).try_cast(f"decimal(18, {places})")
-        value = (exact * scale).cast("int64")
+            good_percent = text.re_search(rf"^[0-9]{{1,{digits}}}(\.[0-9]{{1,{places - 2}}}0*)? ?%$")
+            good = ibis.ifelse(per_cent, good_percent, good)
+            number = ibis.ifelse(good, without_end(text, "% "), _null("string"))
+            value = ibis.ifelse(per_cent, _scaled(number, places - 2), _scaled(number, places))
         self._check(cell, "not_a_decimal", reason, ~good)
         self._check(cell, "out_of_range", f"This is too large; at most {high // 10**places} is possible.", value > high)
         return value
@@ -391,6 +388,11 @@ class Columns:
     def wrong(self) -> Column:
         """The rows that fail any check."""
         return _true(_any([check.wrong for check in self.checks]))
+
+
+def _scaled(number: Column, places: int) -> Column:
+    """Read plain decimal text as a whole number of 10**-places: all its places written out, the point left out."""
+    return number.try_cast(f"decimal(18, {places})").cast("string").replace(".", "").try_cast("int64")
 
 
 def by_place(place: Column, values: Mapping[str, Any], kind: str = "int64") -> Column:

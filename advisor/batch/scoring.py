@@ -366,13 +366,12 @@ class _Run:
         failed = self._step("failed", checked.select("row", **flags))
         failed = failed.filter(reduce(or_, (failed[name] for name in flags))).order_by("row")
         found = []
-        for batch in failed.to_pyarrow_batches():
-            numbers = batch.column("row").to_pylist()
-            for index, check in enumerate(checks):
-                wrong = batch.column(f"wrong_{index}").to_pylist()
+        rows = self.engine.con.execute(self.engine.compile(failed))
+        while some := rows.fetchmany(10_000):
+            for number, *wrong in some:
                 found += [
                     Reject(number, check.column, check.code, check.reason)
-                    for number, is_wrong in zip(numbers, wrong, strict=True)
+                    for check, is_wrong in zip(checks, wrong, strict=True)
                     if is_wrong
                 ]
         return found

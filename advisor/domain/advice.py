@@ -74,7 +74,7 @@ class DiscountResult:
         parts = self.estimate.per_unit
         if parts is None or parts.contribution is None or not self.estimate.complete:
             return None
-        return parts.contribution >= 0
+        return None if _cost_unknown(self.estimate.line) else parts.contribution >= 0
 
 
 @dataclass(frozen=True, slots=True)
