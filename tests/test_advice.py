@@ -121,16 +121,37 @@ def test_fix_first_whatever_the_money_says(catalog: Catalog) -> None:
     ("body", "reasons"),
     [
         (asked(metrics={}), ["verdict_undetermined"]),
-        (asked(marketplace="AU", lines=[{"category": "home", "price": "40", "unit_cost": "9", "current_monthly_units": 100}]), ["verdict_not_covered"]),
+        (
+            asked(
+                marketplace="AU",
+                lines=[{"category": "home", "price": "40", "unit_cost": "9", "current_monthly_units": 100}],
+            ),
+            ["verdict_not_covered"],
+        ),
         (asked({"category": "collectible_coins"}), ["fee_not_covered"]),
-        (asked(facts={"selling_plan": "professional"}, marketplace="CA", established_in="CA", lines=[REQUEST["lines"][0] | {"category": "media"}]), ["fee_unknown"]),
+        (
+            asked(
+                facts={"selling_plan": "professional"},
+                marketplace="CA",
+                established_in="CA",
+                lines=[REQUEST["lines"][0] | {"category": "media"}],
+            ),
+            ["fee_unknown"],
+        ),
         (asked({"refund_rate": "0.1"}, marketplace="CA", established_in="CA"), ["fee_unknown"]),
         (asked(without=("unit_cost",)), ["cost_unknown"]),
         (asked({"fulfillment": "amazon"}, without=("fulfillment_cost",)), ["cost_unknown"]),
         (asked(without=("scenarios", "current_monthly_units")), ["units_unknown"]),
-        (asked({"category": "collectible_coins"}, without=("unit_cost", "scenarios", "current_monthly_units"), metrics={}), ["verdict_undetermined", "fee_not_covered", "cost_unknown", "units_unknown"]),
+        (
+            asked(
+                {"category": "collectible_coins"},
+                without=("unit_cost", "scenarios", "current_monthly_units"),
+                metrics={},
+            ),
+            ["verdict_undetermined", "fee_not_covered", "cost_unknown", "units_unknown"],
+        ),
     ],
-)  # fmt: skip
+)
 def test_more_information_is_asked_for_by_what_is_unknown(
     catalog: Catalog, body: dict[str, Any], reasons: list[str]
 ) -> None:

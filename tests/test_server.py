@@ -320,7 +320,7 @@ def test_sigterm_finishes_the_request_in_flight() -> None:
             answer = receive(one)
         assert (answer.status, json.loads(answer.body)["marketplace"]) == (200, "US")
         assert server.process.wait(15) == 0
-        with pytest.raises(OSError):
+        with pytest.raises(ConnectionRefusedError):
             server.connect(2).close()
     finally:
         server.stop()

@@ -283,10 +283,50 @@ def _detail(error: Any) -> str:
     return str(error.messages.detail)
 
 
+FORMAT = click.Choice(["csv", "ndjson", "parquet"])
+
+
 @main.command()
-def score() -> None:
-    """Score a file of accounts (CSV, NDJSON or Parquet)."""
-    from advisor.batch import command  # noqa: F401
+@click.argument("file")
+@click.option("-o", "--output", default="-", metavar="FILE", help="Where the results go; - (standard output) by default.")
+@click.option("--format", "source_format", type=FORMAT, help="What FILE is, where its name does not tell.")
+@click.option("--output-format", type=FORMAT, help="What the results are, where their name does not tell.")
+@click.option("--program", default="enterprise-mall", show_default=True, metavar="ID", help="The program to score.")
+@click.option("--marketplace", metavar="CODE", help="The marketplace of rows that name none.")
+@AS_OF
+@click.option("--set", "constants", multiple=True, metavar="NAME=VALUE", help="Fill a missing column; repeatable.")
+@click.option("--rejects", metavar="FILE", help="Where rejected rows go; OUTPUT.rejects.csv by default.")
+@click.pass_context
+def score(
+    ctx: click.Context,
+    file: str,
+    output: str,
+    source_format: str | None,
+    output_format: str | None,
+    program: str,
+    marketplace: str | None,
+    as_of: str | None,
+    constants: tuple[str, ...],
+    rejects: str | None,
+) -> None:
+    """Score a file of accounts (CSV, NDJSON or Parquet), and price their sales where it has fee columns.
+
+    FILE is a path, or - for standard input. Every row is scored or rejected with a reason; a row that cannot be used
+    never stops the others. Results are written whole or not at all.
+    """
+    import time
+
+    from advisor.cli import files
+
+    started = time.perf_counter()
+    with _refusals("the file" if file == "-" else file, {}):
+        job = files.job(
+            file, source_format, output, output_format, program, marketplace, as_of, constants, rejects
+        )
+        result = files.run(job, _catalog())
+    click.echo(files.closing_sentence(result, time.perf_counter() - started), err=True)
+    if result.rejected:
+        ctx.exit(ExitCode.FOUND)
 
 
 @main.command("check-data")

@@ -1,0 +1,120 @@
+"""Score a file of accounts from the command line: what its options mean, its progress, and its closing sentence."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from marshmallow import ValidationError
+
+from advisor.batch.scoring import Job, Progress, Result, Silent, score
+from advisor.catalog import Catalog
+from advisor.errors import InvalidInput, Problem
+from advisor.inputs import read_day, read_marketplace
+from advisor.services import today
+
+EXTENSIONS = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson", ".parquet": "parquet", ".pq": "parquet"}
+
+
+def format_of(path: str, given: str | None, option: str, otherwise: str | None = None) -> str:
+    """Tell a file's format by its option or its extension; raises InvalidInput where neither says."""
+    found = given or EXTENSIONS.get(Path(path).suffix.lower()) or otherwise
+    if found is None:
+        detail = f"The format of {path} cannot be told by its name. Give {option} csv, ndjson or parquet."
+        raise InvalidInput([Problem(option, "not_allowed", detail)])
+    return found
+
+
+def job(
+    source: str,
+    source_format: str | None,
+    target: str,
+    target_format: str | None,
+    program: str,
+    marketplace: str | None,
+    as_of: str | None,
+    constants: Sequence[str],
+    rejects: str | None,
+) -> Job:
+    """Read the options into a job; raises InvalidInput with every option that cannot be used."""
+    problems: list[Problem] = []
+    place, day = None, today()
+    try:
+        place = None if marketplace is None else read_marketplace(marketplace)
+    except ValidationError as error:
+        problems.append(Problem("--marketplace", error.messages.code, error.messages.detail))  # type: ignore[union-attr]
+    try:
+        day = today() if as_of is None else read_day(as_of)
+    except ValidationError as error:
+        problems.append(Problem("--as-of", error.messages.code, error.messages.detail))  # type: ignore[union-attr]
+    filled = {}
+    for constant in constants:
+        name, equals, value = constant.partition("=")
+        if not name or not equals:
+            problems.append(Problem("--set", "wrong_value", f"{constant!r} has to be NAME=VALUE."))
+        elif name in filled:
+            problems.append(Problem("--set", "duplicate_name", f"{name} is set twice. Set it once."))
+        filled[name] = value
+    if problems:
+        raise InvalidInput(problems)
+    read = format_of(source, source_format, "--format")
+    return Job(
+        source=None if source == "-" else Path(source),
+        source_format=read,
+        target=None if target == "-" else Path(target),
+        target_format=format_of(target, target_format, "--output-format", read if target == "-" else None),
+        program=program,
+        as_of=day,
+        marketplace=place,
+        constants=filled,
+        rejects=None if rejects is None else Path(rejects),
+    )
+
+
+def run(wanted: Job, catalog: Catalog) -> Result:
+    """Score the file, with progress on standard error where that is a terminal."""
+    with _progress(wanted.source) as progress:
+        return score(wanted, catalog, progress)
+
+
+class _Bars:
+    """Two bars: bytes read, and rows scored."""
+
+    def __init__(self, bars: "object", reading: int, scoring: int) -> None:
+        self.bars = bars
+        self.tasks = (reading, scoring)
+
+    def reading(self, size: int) -> None:
+        """Move the first bar."""
+        self.bars.advance(self.tasks[0], size)  # type: ignore[attr-defined]
+
+    def scoring(self, share: float) -> None:
+        """Move the second bar."""
+        self.bars.update(self.tasks[1], completed=share * 100)  # type: ignore[attr-defined]
+
+
+@contextmanager
+def _progress(source: Path | None) -> Iterator[Progress]:
+    if not sys.stderr.isatty():
+        yield Silent()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Bars(*columns, console=Console(file=sys.stderr)) as bars:
+        size = source.stat().st_size if source is not None and source.is_file() else None
+        yield _Bars(bars, bars.add_task("Reading", total=size), bars.add_task("Scoring", total=100))
+
+
+def closing_sentence(result: Result, seconds: float) -> str:
+    """Say how the run went."""
+    lines = [f"{result.scored} of {result.rows} accounts scored in {seconds:.1f} s."]
+    if result.rejected:
+        where = f"; {result.rejects} says why" if result.rejects else ""
+        lines.append(f"{result.rejected} {'was' if result.rejected == 1 else 'were'} rejected{where}.")
+    if result.passed_through:
+        lines.append(f"Passed through without a meaning here: {', '.join(result.passed_through)}.")
+    return " ".join(lines)
+
