@@ -622,7 +622,9 @@ def _ranges(ranges: Sequence[PriceRange] | None, money: int) -> list[Answer] | N
     return [{"from": _money(one.start, money), "to": _money(one.end, money)} for one in ranges]
 
 
-def advice(one: Advice, schedule: FeeSchedule, marketplace: str, as_of: date, process: Process, messages: Messages) -> Answer:
+def advice(
+    one: Advice, schedule: FeeSchedule, marketplace: str, as_of: date, process: Process, messages: Messages
+) -> Answer:
     """Answer a request for advice."""
     money = schedule.decimals
     return {

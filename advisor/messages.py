@@ -143,13 +143,14 @@ class Messages:
 
     def text(self, message: str, values: Mapping[str, object] | None = None) -> str:
         """Translate a message and fill in its placeholders."""
-        translated = self._translations.gettext(message)
+        translated: str = self._translations.gettext(message)
         return translated.format(**values) if values else translated
 
     def percent(self, ppm: int) -> str:
         """Write parts per million as a percentage without trailing zeros."""
         digits = format_decimal(ppm, 4).rstrip("0").rstrip(".")
-        return self._percent.format(digits.replace(".", self._decimal))
+        pattern: str = self._percent
+        return pattern.format(digits.replace(".", self._decimal))
 
     def bar(self, comparison: str, value: str) -> str:
         """Write a bar, such as “below 2%”."""

@@ -34,7 +34,9 @@ class Settings:
             data_dir=Path(data_dir) if data_dir else None,
             max_body=max_body,
             max_batch_body=8 * max_body,
-            trusted_hosts=tuple(host.strip() for host in given.get("ADVISOR_TRUSTED_HOSTS", "").split(",") if host.strip()),
+            trusted_hosts=tuple(
+                host.strip() for host in given.get("ADVISOR_TRUSTED_HOSTS", "").split(",") if host.strip()
+            ),
             proxy_hops=_whole_number(given, "ADVISOR_PROXY_HOPS", 0, 0, 10),
             log_level=level,
         )

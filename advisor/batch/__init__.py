@@ -1,7 +1,7 @@
 """Score files of accounts: rows become columns once, one expression judges them, and nothing is lost on the way.
 
-    reading      a file in any accepted format -> clean rows, and the rows that could not be read
-    layout       the header -> what each column means
-    expression   columns -> checked values -> findings, verdict, score and fees as columns (Ibis)
-    scoring      runs it on a locked-down DuckDB, and writes results and rejects whole or not at all
+reading      a file in any accepted format -> clean rows, and the rows that could not be read
+layout       the header -> what each column means
+expression   columns -> checked values -> findings, verdict, score and fees as columns (Ibis)
+scoring      runs it on a locked-down DuckDB, and writes results and rejects whole or not at all
 """

@@ -63,7 +63,7 @@ FEE_OUTPUTS = ("currency", *PARTS, "fees_complete", "fee_warnings")
 
 @ibis.udf.scalar.builtin(name="divide", signature=(("int64", "int64"), "int64"))
 def _divide(a, b):  # type: ignore[no-untyped-def]
-    """Divide whole numbers without the remainder; the engine's own operator (Ibis writes // as a division of floats)."""
+    """Divide whole numbers without the remainder; Ibis would write // as a division of floats."""
 
 
 @ibis.udf.scalar.builtin(name="rtrim", signature=(("string", "string"), "string"))
@@ -195,7 +195,9 @@ class Columns:
     def _read(self, marketplace: str | None) -> None:
         layout = self.layout
         seller = self._text(layout.singles["seller_id"])
-        self._check(layout.singles["seller_id"], "missing", "The seller_id is empty. Name the account.", seller.isnull())
+        self._check(
+            layout.singles["seller_id"], "missing", "The seller_id is empty. Name the account.", seller.isnull()
+        )
         self._place(marketplace)
         for name, cell in layout.facts.items():
             self._fact(self.vocabulary.facts[name], cell)
@@ -287,14 +289,18 @@ class Columns:
             self._keep("channel", text.fill_null("seller"))
             standing = {"seller": "seller", "seller_prime": "seller", "easy_ship": "seller", "self_ship": "seller"}
             standing |= {"amazon": "amazon", "both": "both"}
-            self._keep(name, ibis.cases(*((text == word, kind) for word, kind in standing.items()), else_=_null("string")))
+            self._keep(
+                name, ibis.cases(*((text == word, kind) for word, kind in standing.items()), else_=_null("string"))
+            )
         elif fact.kind == "choice":
             self._keep(name, self._word(cell, fact.choices))
         else:
             text = self._text(cell)
             day = text.try_cast("date")
             good = text.re_search(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$") & day.notnull()
-            self._check(cell, "not_a_date", "A date is written YYYY-MM-DD and has to exist.", text.notnull() & ~_true(good))
+            self._check(
+                cell, "not_a_date", "A date is written YYYY-MM-DD and has to exist.", text.notnull() & ~_true(good)
+            )
             self._keep(name, day)
 
     def _observations(self) -> None:
@@ -340,7 +346,12 @@ class Columns:
         country = _null("string")
         if cell:
             country = self._text(cell).upper()
-            self._check(cell, "not_a_country", "A country is two letters, such as US, UK or DE.", ~country.re_search("^[A-Z]{2}$"))
+            self._check(
+                cell,
+                "not_a_country",
+                "A country is two letters, such as US, UK or DE.",
+                ~country.re_search("^[A-Z]{2}$"),
+            )
             country = ibis.ifelse(country == "GB", "UK", country)
         self._keep("established_in", country)
         self._check(fees["price"], "out_of_range", "A price is above 0.", self.typed["price"] == 0)
@@ -359,7 +370,9 @@ class Columns:
         detail = "This has more decimals than the currency of the marketplace."
         self._check(cell, "too_many_decimals", detail, micros % unit != 0)
         minor = _divide(micros, unit)
-        self._check(cell, "out_of_range", f"An amount may be at most {HIGHEST_AMOUNT} minor units.", minor > HIGHEST_AMOUNT)
+        self._check(
+            cell, "out_of_range", f"An amount may be at most {HIGHEST_AMOUNT} minor units.", minor > HIGHEST_AMOUNT
+        )
         return self._keep(name, minor)
 
     def _channel_check(self) -> None:
@@ -472,7 +485,7 @@ class Judge:
                 continue
             seen = _seen_again(table, block.stem)
             if metric.components:
-                allowed = formulas.allowance(bar.comparison or "", int(bar.value))
+                allowed = formulas.allowance(bar.comparison or "", bar.number)
                 parts = [_seen_again(table, f"{block.stem}_part_{i}") for i in range(len(metric.components))]
                 seen = _deciding_defects(seen, parts, allowed)
             of = ibis.literal(1, type="int64") if metric.kind == "counter" else seen.of
@@ -609,8 +622,9 @@ def _by_block(table: ir.Table, blocks: Sequence[Block], part: str, kind: str) ->
 def _metric_outcome(
     table: ir.Table, block: Block, metric: Metric, fulfillment: Column | None
 ) -> tuple[Column, Column, Column]:
-    bar, threshold = block.threshold.bar, int(block.threshold.bar.value or 0)
-    allowed = formulas.allowance(bar.comparison or "", threshold * (PPM if metric.kind == "counter" else 1))
+    bar = block.threshold.bar
+    threshold = bar.number * PPM if metric.kind == "counter" else bar.number
+    allowed = formulas.allowance(bar.comparison or "", threshold)
     bad, of, bare = (table[f"{block.name}_{part}"] for part in ("bad", "all", "bare"))
     elsewhere = ibis.literal(False)
     if block.criterion.channel is not None and fulfillment is not None:
@@ -639,10 +653,7 @@ def _deciding_defects(stated: Seen, parts: Sequence[Seen], allowed: formulas.All
     of = ibis.coalesce(*(part.of for part in parts))
     bare = _any([here & _true(part.bare) for here, part in zip(given, parts, strict=True)])
     comparable = _all(
-        [
-            ~here | (_true(part.of == of) & (_true(part.bare) == bare))
-            for here, part in zip(given, parts, strict=True)
-        ]
+        [~here | (_true(part.of == of) & (_true(part.bare) == bare)) for here, part in zip(given, parts, strict=True)]
     )
     counts = [part.count.fill_null(0) for part in parts]
     low = ibis.greatest(*counts)
@@ -696,7 +707,9 @@ class FeeRules:
         schedules = {place: catalog.schedule(place) for place in places}
         tables = {place: in_force(one.closing_fee_tables, as_of) for place, one in schedules.items()}
         self.bands = max((len(bands) for one in tables.values() if one for bands in one.channels.values()), default=0)
-        rules = [rule for one in schedules.values() for category in one.categories.values() for rule in category.versions]
+        rules = [
+            rule for one in schedules.values() for category in one.categories.values() for rule in category.versions
+        ]
         self.pieces = max((len(rule.pieces) for rule in rules), default=1)
         self.rows: list[tuple[Any, ...]] = []
         for place, schedule in schedules.items():
@@ -732,7 +745,11 @@ class FeeRules:
         last, by_table = rule.pieces[-1], rule.closing_fee == "table"
         bands = table.channels.get(channel) if table and by_table else None
         values += [last.rate_ppm, last.constant, rule.minimum, int(rule.basis == "item_price")]
-        values += [int(by_table), int(bands is not None), rule.closing_fee if isinstance(rule.closing_fee, int) else None]
+        values += [
+            int(by_table),
+            int(bands is not None),
+            rule.closing_fee if isinstance(rule.closing_fee, int) else None,
+        ]
         groups = iter(category.closing_groups)
         for index in range(self.bands):
             band = bands[index] if bands and index < len(bands) else None
@@ -778,7 +795,9 @@ class Pricer:
             "with_shipping": with_shipping,
             "fee_plan": plan,
             "fee_per_item_fee": ibis.cases(
-                (plan == ibis.literal("professional"), 0), (plan == ibis.literal("individual"), per_item), else_=_null("int64")
+                (plan == ibis.literal("professional"), 0),
+                (plan == ibis.literal("individual"), per_item),
+                else_=_null("int64"),
             ),
             "digital_ppm": _digital_ppm(place, table["established_in"], self.schedules, self.as_of),
             "covered": table["rate_last"].notnull(),
@@ -860,7 +879,9 @@ def _digital_ppm(place: Column, country: Column, schedules: Mapping[str, FeeSche
         if block is None or block.others_ppm is None:
             rate = _null("int64") if unsaid is None else ibis.literal(unsaid, type="int64")
         else:
-            homes = [(country == ibis.literal(home), ibis.literal(ppm, type="int64")) for home, ppm in block.home_ppm.items()]
+            homes = [
+                (country == ibis.literal(home), ibis.literal(ppm, type="int64")) for home, ppm in block.home_ppm.items()
+            ]
             nobody = _null("int64") if unsaid is None else ibis.literal(unsaid, type="int64")
             rate = ibis.cases((country.isnull(), nobody), *homes, else_=ibis.literal(block.others_ppm, type="int64"))
         branches.append((place == name, rate))

@@ -60,13 +60,20 @@ class Layout:
     @property
     def meaningful(self) -> set[int]:
         """The file's columns that mean something."""
-        cells: list[Cell | None] = [*self.singles.values(), *self.facts.values(), *self.rates.values(), *self.fees.values()]
+        cells: list[Cell | None] = [
+            *self.singles.values(),
+            *self.facts.values(),
+            *self.rates.values(),
+            *self.fees.values(),
+        ]
         for counts in self.counts.values():
             cells += [counts.count, counts.of]
         return {cell.column for cell in cells if cell is not None and cell.column is not None}
 
 
-def read_layout(header: Sequence[str], constants: Mapping[str, str], vocabulary: Vocabulary, outputs: Sequence[str]) -> Layout:
+def read_layout(
+    header: Sequence[str], constants: Mapping[str, str], vocabulary: Vocabulary, outputs: Sequence[str]
+) -> Layout:
     """Read the header, and the constants that fill missing columns. Raises InvalidInput with the columns to mend.
 
     `outputs` are the names that the results will have: an input column may not have one of them.
@@ -78,7 +85,9 @@ def read_layout(header: Sequence[str], constants: Mapping[str, str], vocabulary:
     for index, name in enumerate(header):
         key = name.lower()
         if not name:
-            problems.append(Problem(f"column {index + 1}", "missing", "This column has no name. Name it, or remove it."))
+            problems.append(
+                Problem(f"column {index + 1}", "missing", "This column has no name. Name it, or remove it.")
+            )
         elif key in seen:
             detail = f"The columns {seen[key]!r} and {name!r} have one name. Remove or rename one."
             problems.append(Problem(name, "duplicate_name", detail))
@@ -91,9 +100,13 @@ def read_layout(header: Sequence[str], constants: Mapping[str, str], vocabulary:
     for name, text in constants.items():
         key = name.lower()
         if key in seen:
-            problems.append(Problem(name, "duplicate_name", "The file has this column already: --set fills missing ones."))
+            problems.append(
+                Problem(name, "duplicate_name", "The file has this column already: --set fills missing ones.")
+            )
         elif not reader.take(Cell(key, None, text), problems):
-            problems.append(Problem(name, "unknown_column", "There is no fact, metric or fee column of this name to set."))
+            problems.append(
+                Problem(name, "unknown_column", "There is no fact, metric or fee column of this name to set.")
+            )
     for counts in layout.counts.values():
         if counts.count is None and counts.of is not None:
             detail = "The number of defects among them is missing: this column needs one that ends in _count."
@@ -103,7 +116,9 @@ def read_layout(header: Sequence[str], constants: Mapping[str, str], vocabulary:
             detail = "The total is missing: this column needs one that ends in _of."
             problems.append(Problem(counts.count.name, "half_a_pair", detail))
     if "seller_id" not in layout.singles:
-        problems.append(Problem("seller_id", "missing", "There is no column seller_id. It names the account of each row."))
+        problems.append(
+            Problem("seller_id", "missing", "There is no column seller_id. It names the account of each row.")
+        )
     if layout.priced and not {"category", "price"} <= set(layout.fees):
         missing = next(name for name in ("category", "price") if name not in layout.fees)
         problems.append(Problem(missing, "missing", "Fees need both a column category and a column price."))
@@ -148,11 +163,15 @@ class _NameReader:
             problems.append(Problem(cell.name, "not_a_count", f"{metric.key} is a plain count: it has no total."))
         elif part is None and not counter:
             if slot in self.layout.rates:
-                problems.append(Problem(cell.name, "duplicate_observation", "Another column has this metric, segment and window."))
+                problems.append(
+                    Problem(cell.name, "duplicate_observation", "Another column has this metric, segment and window.")
+                )
             self.layout.rates[slot] = cell
         else:
             counts = self.layout.counts.setdefault(slot, Counts())
             name = "of" if part == "of" else "count"
             if getattr(counts, name) is not None:
-                problems.append(Problem(cell.name, "duplicate_observation", "Another column has this metric, segment and window."))
+                problems.append(
+                    Problem(cell.name, "duplicate_observation", "Another column has this metric, segment and window.")
+                )
             setattr(counts, name, cell)

@@ -132,7 +132,9 @@ class _CsvReader:
             header = next(csv.reader(chain([first], self._more(lines, len(first))), delimiter=delimiter, strict=True))
             "".join(header).encode()
         except (csv.Error, UnicodeEncodeError, StopIteration):
-            raise UnreadableInput("no_header", "The header cannot be read: it is not UTF-8, or a quote is left open.") from None
+            raise UnreadableInput(
+                "no_header", "The header cannot be read: it is not UTF-8, or a quote is left open."
+            ) from None
         if any("\0" in name for name in header):
             raise UnreadableInput("no_header", "The header holds a NUL character. Remove it.")
         return [name.strip() for name in header], delimiter
@@ -188,6 +190,7 @@ class _CsvReader:
                 rows.blank += 1
                 continue
             rows.count += 1
+            reject: Reject | None
             if pending.size > LONGEST_ROW:
                 reject = Reject(rows.count, "", "too_large", f"This row has more than {LONGEST_ROW} bytes.")
             else:
@@ -314,6 +317,8 @@ def _flat(value: Any, catalog: Catalog, program: str, as_of: Any) -> dict[str, s
     cells = {}
     for name, one in value.items():
         if isinstance(one, (dict, list)):
-            raise UnreadableInput("not_text", f"{name!r} is no single value. Give facts and metrics as in the API, or flat columns.")
+            raise UnreadableInput(
+                "not_text", f"{name!r} is no single value. Give facts and metrics as in the API, or flat columns."
+            )
         cells[name] = "" if one is None else str(one).lower() if isinstance(one, bool) else str(one)
     return cells

@@ -18,6 +18,7 @@ from operator import or_
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+import duckdb
 import ibis
 import ibis.expr.types as ir
 from ibis.backends.duckdb import Backend
@@ -200,13 +201,14 @@ def _open(source: Path | None) -> Iterator[BinaryIO]:
 
 def _read_parquet(engine: Backend, source: Path) -> Rows:
     try:
-        engine.raw_sql(
-            f"CREATE VIEW input AS SELECT * FROM read_parquet({_literal(str(source.resolve()))}, file_row_number = true)"
-        )
+        path = _literal(str(source.resolve()))
+        engine.raw_sql(f"CREATE VIEW input AS SELECT * FROM read_parquet({path}, file_row_number = true)")
         header = [name for name in engine.table("input").columns if name != "file_row_number"]
         count = engine.table("input").count().execute()
-    except Exception as error:
-        raise UnreadableInput("not_parquet", f"This is no Parquet file that can be read: {_first_line(error)}") from None
+    except duckdb.Error as error:
+        raise UnreadableInput(
+            "not_parquet", f"This is no Parquet file that can be read: {_first_line(error)}"
+        ) from None
     if not count:
         raise UnreadableInput("no_rows", "This file has no rows.")
     return Rows(header, count=int(count))
@@ -234,7 +236,9 @@ class _Run:
         """Score the rows, write what came of it, and check that no row was lost."""
         job, rows = self.job, self.rows
         if len(rows.header) > MOST_COLUMNS:
-            raise UnreadableInput("too_large", f"This file has {len(rows.header)} columns; at most {MOST_COLUMNS} are taken.")
+            raise UnreadableInput(
+                "too_large", f"This file has {len(rows.header)} columns; at most {MOST_COLUMNS} are taken."
+            )
         layout = self._layout()
         table, names = self._table()
         table = self._step("texts", table.mutate(**texts(table, names, layout)))
@@ -273,7 +277,9 @@ class _Run:
         names = [f"c{index}" for index in range(len(self.rows.header))]
         if self.rows.path is None:
             view = self.engine.table("input")
-            return view.select(row=view["file_row_number"] + 1, **{c: view[n] for c, n in zip(names, self.rows.header, strict=True)}), names
+            return view.select(
+                row=view["file_row_number"] + 1, **{c: view[n] for c, n in zip(names, self.rows.header, strict=True)}
+            ), names
         columns = ", ".join(["'row': 'BIGINT'", *(f"'{name}': 'VARCHAR'" for name in names)])
         self.engine.raw_sql(
             f"CREATE VIEW input AS SELECT * FROM read_csv({_literal(str(self.rows.path))}, auto_detect = false, "
@@ -282,7 +288,9 @@ class _Run:
         )
         return self.engine.table("input"), names
 
-    def _checked(self, name: str, columns: Columns, pricer: Pricer | None, table: ir.Table) -> tuple[ir.Table, list[Check]]:
+    def _checked(
+        self, name: str, columns: Columns, pricer: Pricer | None, table: ir.Table
+    ) -> tuple[ir.Table, list[Check]]:
         """Give the typed cells and, from the fee columns on, the fee rule; and what is still to be checked then."""
         typed = self._step(name, table)
         if pricer is None:
@@ -302,14 +310,19 @@ class _Run:
             good = self._steps("priced", good, pricer.steps)
         judge = Judge(layout, self.program, columns.places, job.as_of)
         good = self._steps("judged", good, judge.steps)
-        kept = {header: _output_cell(good[name], job.target_format) for name, header in zip(names, self.rows.header, strict=True)}
+        kept = {
+            header: _output_cell(good[name], job.target_format)
+            for name, header in zip(names, self.rows.header, strict=True)
+        }
         rates = rate_outputs(self.program, columns.places, job.as_of)
         answers = {
             name: _rate(good[name], job.target_format) if name in rates else good[name]
             for name in output_names(self.program, columns.places, job.as_of, priced=False)
         }
         if layout.priced:
-            answers |= {name: _fee_output(good, name, self.catalog, columns.places, job.target_format) for name in FEE_OUTPUTS}
+            answers |= {
+                name: _fee_output(good, name, self.catalog, columns.places, job.target_format) for name in FEE_OUTPUTS
+            }
         return good.select("row", **kept, **answers).order_by("row").drop("row")
 
     def _step(self, name: str, expression: ir.Table) -> ir.Table:

@@ -4,10 +4,10 @@ A file is read when it is first asked for and then kept: the server asks for all
 command only for what it needs.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from advisor.catalog.fees import read_schedule
@@ -91,7 +91,9 @@ class Catalog:
             if name not in self.program_ids:
                 raise UnknownName("program", name, self.program_ids)
             file = f"programs/{name}.toml"
-            self._programs[name] = read_program(open_file(self.data_dir / file, file), name, self.vocabulary, self.sources)
+            self._programs[name] = read_program(
+                open_file(self.data_dir / file, file), name, self.vocabulary, self.sources
+            )
         return self._programs[name]
 
     def schedule(self, marketplace: str) -> FeeSchedule:
@@ -106,33 +108,30 @@ class Catalog:
 
     def load_all(self) -> None:
         """Load every file; raises DataError with the mistakes of all of them."""
-        problems: list[DataProblem] = []
-        try:
-            _ = self.vocabulary
-        except DataError as error:
-            raise DataError(error.problems) from None
-        loads = [
+        readers: list[Callable[[], object]] = [
+            lambda: self.vocabulary,
             lambda: self.process,
             lambda: self.cited_share,
-            *(lambda name=name: self.program(name) for name in self.program_ids),
-            *(lambda place=place: self.schedule(place) for place in MARKETPLACES),
+            *(partial(self.program, name) for name in self.program_ids),
+            *(partial(self.schedule, place) for place in MARKETPLACES),
         ]
-        for load in loads:
+        problems: dict[DataProblem, None] = {}
+        for read in readers:
             try:
-                load()
+                read()
             except DataError as error:
-                problems.extend(error.problems)
+                problems |= dict.fromkeys(error.problems)
         if problems:
-            raise DataError(problems)
+            raise DataError(list(problems))
 
     def confirmations(self) -> Iterator[Confirmation]:
         """Say of every number in force when it was last confirmed: read in a source, or seen in force."""
         for name in self.program_ids:
             for criterion in self.program(name).criteria:
-                for block in criterion.thresholds:
-                    if block.validity.end is None:
-                        place = f"{criterion.id} in {', '.join(sorted(block.marketplaces))}"
-                        yield Confirmation(f"programs/{name}.toml", place, _last_read(block.bar.sources))
+                for threshold in criterion.thresholds:
+                    if threshold.validity.end is None:
+                        place = f"{criterion.id} in {', '.join(sorted(threshold.marketplaces))}"
+                        yield Confirmation(f"programs/{name}.toml", place, _last_read(threshold.bar.sources))
         for marketplace in MARKETPLACES:
             schedule, file = self.schedule(marketplace), f"fees/{marketplace.lower()}.toml"
             for category in schedule.categories.values():

@@ -58,9 +58,7 @@ def read_schedule(top: Table, name: str, sources: Sources) -> FeeSchedule:
     return schedule
 
 
-def _categories(
-    top: Table, decimals: int, closing: Sequence[ClosingFeeTable], sources: Sources
-) -> dict[str, Category]:
+def _categories(top: Table, decimals: int, closing: Sequence[ClosingFeeTable], sources: Sources) -> dict[str, Category]:
     found: dict[str, Category] = {}
     names: set[str] = set()
     banded = _banded(closing)
@@ -121,7 +119,9 @@ def _version(table: Table, decimals: int, sources: Sources) -> FeeRule:
     cited = table.sources(sources)
     closing: int | str | None = 0
     if table.has("closing_fee"):
-        closing = "table" if table.values["closing_fee"] == "table" else table.amount_or_unknown("closing_fee", decimals)
+        closing = (
+            "table" if table.values["closing_fee"] == "table" else table.amount_or_unknown("closing_fee", decimals)
+        )
     rule = FeeRule(
         validity=table.validity(),
         verified_on=table.day("verified_on"),

@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -175,7 +176,7 @@ class Table:
         return {name: self.table(name) for name in self.values}
 
     def tables(self, key: str, name_by: str | None = None) -> list["Table"]:
-        """Open a list of tables, [[key]] or inline; none when it is left out. Places carry the name where there is one."""
+        """Open a list of tables, [[key]] or inline; none when left out. Their places carry the name if there is one."""
         if not self.has(key):
             return []
         values = self._get(key, list, f"tables [[{key}]]") or []
@@ -223,10 +224,12 @@ class Table:
 def check_sequence(table: Table, what: str, blocks: Iterable[Dated]) -> None:
     """Note overlaps of dated blocks, and gaps that no stale source explains."""
     ordered = sorted((block.validity for block in blocks), key=lambda validity: validity.start)
-    for earlier, later in zip(ordered, ordered[1:], strict=False):
+    for earlier, later in pairwise(ordered):
         if earlier.end is None or later.start <= earlier.end:
             until = earlier.end or "further notice"
-            table.problem("", f"{what}: the block from {earlier.start} until {until} overlaps the one from {later.start}")
+            table.problem(
+                "", f"{what}: the block from {earlier.start} until {until} overlaps the one from {later.start}"
+            )
         elif later.start > earlier.end + timedelta(days=1) and earlier.end_kind != "last_verified":
             table.problem(
                 "",

@@ -288,7 +288,9 @@ FORMAT = click.Choice(["csv", "ndjson", "parquet"])
 
 @main.command()
 @click.argument("file")
-@click.option("-o", "--output", default="-", metavar="FILE", help="Where the results go; - (standard output) by default.")
+@click.option(
+    "-o", "--output", default="-", metavar="FILE", help="Where the results go; - (standard output) by default."
+)
 @click.option("--format", "source_format", type=FORMAT, help="What FILE is, where its name does not tell.")
 @click.option("--output-format", type=FORMAT, help="What the results are, where their name does not tell.")
 @click.option("--program", default="enterprise-mall", show_default=True, metavar="ID", help="The program to score.")
@@ -320,9 +322,7 @@ def score(
 
     started = time.perf_counter()
     with _refusals("the file" if file == "-" else file, {}):
-        job = files.job(
-            file, source_format, output, output_format, program, marketplace, as_of, constants, rejects
-        )
+        job = files.job(file, source_format, output, output_format, program, marketplace, as_of, constants, rejects)
         result = files.run(job, _catalog())
     click.echo(files.closing_sentence(result, time.perf_counter() - started), err=True)
     if result.rejected:

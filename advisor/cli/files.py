@@ -117,4 +117,3 @@ def closing_sentence(result: Result, seconds: float) -> str:
     if result.passed_through:
         lines.append(f"Passed through without a meaning here: {', '.join(result.passed_through)}.")
     return " ".join(lines)
-

@@ -123,7 +123,9 @@ def advise(
     established_in: str | None,
 ) -> Advice:
     """Weigh what joining would bring against what is missing to join."""
-    priced = tuple(_advise_line(schedule, as_of, one, share, fixed_monthly_cost, selling_plan, established_in) for one in lines)
+    priced = tuple(
+        _advise_line(schedule, as_of, one, share, fixed_monthly_cost, selling_plan, established_in) for one in lines
+    )
     totals = _totals(priced, fixed_monthly_cost)
     verdict = overall_verdict([assessment.verdict for assessment in assessments])
     action, reasons = _recommend(verdict, priced, totals)

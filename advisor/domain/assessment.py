@@ -156,8 +156,10 @@ def _other_channel(criterion: Criterion, account: Account) -> bool:
 
 
 def _observation(criterion: Criterion, metric: str, account: Account, read: set[Slot]) -> Observation | None:
-    """Find the observation a criterion reads: its own window before one for every window, its own segment before the
-    whole account, which stands for a fulfillment segment unless the account uses both channels, and never for business.
+    """Find the observation a criterion reads.
+
+    Its own window comes before one for every window, and its own segment before the whole account, which stands for a
+    fulfillment segment unless the account uses both channels, and never for business.
     """
     segments: list[str | None] = [criterion.segment]
     if criterion.segment in ("seller_fulfilled", "amazon_fulfilled") and account.facts.get("fulfillment") != "both":
@@ -237,10 +239,9 @@ def _judge_observation(rule: Rule, seen: Observation) -> Finding:
 
 def _allowance(bar: Bar, count: int, of: int, counter: bool) -> tuple[int, Allowance]:
     """Turn a bar and a value into defects and their allowance; a counter's threshold is that many of one thing."""
-    if bar.comparison is None or not isinstance(bar.value, int):
-        raise TypeError("a metric is held against a comparison and a number")
-    threshold = bar.value * PPM if counter else bar.value
-    return formulas.defects(bar.comparison, count, of), formulas.allowance(bar.comparison, threshold)
+    threshold = bar.number * PPM if counter else bar.number
+    comparison = bar.comparison or ""
+    return formulas.defects(comparison, count, of), formulas.allowance(comparison, threshold)
 
 
 def _bar_meets(bar: Bar, count: int, of: int, counter: bool) -> bool:

@@ -33,7 +33,7 @@ class Tier:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of prices, up to and with `up_to`, where the exact fee is rate_ppm * price + constant (in 1e-6 minor units)."""
+    """A stretch of prices, up to and with `up_to`, where the fee is rate_ppm * price + constant (1e-6 minor units)."""
 
     up_to: int | None
     rate_ppm: int
@@ -111,7 +111,7 @@ class RefundAdministration:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DigitalServices:
-    """A surcharge on the referral and closing fee by the country a seller is established in; rates None: unpublished."""
+    """A surcharge on referral and closing fee by the country a seller is established in; rates None: unpublished."""
 
     validity: Validity
     others_ppm: int | None
@@ -424,7 +424,9 @@ def estimate_line(
 ) -> LineEstimate:
     """Price one line: per unit, by tier, and over all prices."""
     category = schedule.category(line.category)
-    terms = category and terms_in_force(schedule, category, line.fulfillment, as_of, selling_plan, established_in)
+    if category is None:
+        return LineEstimate(line, None, None, False, (), False, None, ("not_covered",))
+    terms = terms_in_force(schedule, category, line.fulfillment, as_of, selling_plan, established_in)
     if terms is None:
         return LineEstimate(line, None, None, False, (), False, None, ("not_covered",))
     parts = price_unit(terms, line, schedule.prices_include_tax)
@@ -477,10 +479,10 @@ def price_unit(terms: Terms, line: FeeLine, prices_include_tax: bool) -> Parts:
         digital = formulas.share_of(INTEGERS, referral + closing, terms.digital_ppm)
     refund: int | None = 0
     if line.refund_rate_ppm:
-        known = terms.refund if terms.refund and terms.refund.cap is not None else None
-        refund = known and formulas.refund_cost(
-            INTEGERS, referral, line.refund_rate_ppm, known.share_ppm, known.cap or 0
-        )
+        kept = terms.refund
+        refund = None
+        if kept is not None and kept.cap is not None:
+            refund = formulas.refund_cost(INTEGERS, referral, line.refund_rate_ppm, kept.share_ppm, kept.cap)
     total_fees = referral + (closing or 0) + (terms.per_item or 0) + (digital or 0) + (refund or 0)
     tax: int | None = 0
     if prices_include_tax:
@@ -554,7 +556,9 @@ def profitable_ranges(terms: Terms, line: FeeLine, prices_include_tax: bool) -> 
     found: list[PriceRange] = []
     for start, after in zip(starts, [*starts[1:], None], strict=True):
         end = None if after is None else after - 1
-        stretch = _not_negative(worth(start), worth(start + 1) - worth(start) if end != start else Fraction(0), start, end)
+        stretch = _not_negative(
+            worth(start), worth(start + 1) - worth(start) if end != start else Fraction(0), start, end
+        )
         if stretch is None:
             continue
         if found and found[-1].end is not None and found[-1].end + 1 == stretch.start:

@@ -87,6 +87,13 @@ class Bar:
     sources: tuple[Source, ...]
     note: str | None
 
+    @property
+    def number(self) -> int:
+        """The figure that a metric is held against; only for bars of metrics that have one."""
+        if not isinstance(self.value, int):
+            raise TypeError("this bar has no figure for a metric")
+        return self.value
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Threshold:
@@ -156,7 +163,9 @@ class Program:
     @property
     def marketplaces(self) -> tuple[str, ...]:
         """The marketplaces that any of its thresholds covers, on whatever day."""
-        covered = {place for criterion in self.criteria for block in criterion.thresholds for place in block.marketplaces}
+        covered = {
+            place for criterion in self.criteria for block in criterion.thresholds for place in block.marketplaces
+        }
         return tuple(place for place in MARKETPLACES if place in covered)
 
 

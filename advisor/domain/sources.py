@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One published source. `url` is None for a transcription without an address; `published_on` for an undated page."""
+    """One published source. `url` is None for a transcription without one, `published_on` for an undated page."""
 
     key: str
     title: str
