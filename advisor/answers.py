@@ -108,8 +108,16 @@ def assessment(one: Assessment, process: Process, messages: Messages) -> Answer:
     }
 
 
-def compact(one: Assessment) -> Answer:
-    """Answer one program in short: what a portfolio shows."""
+def compact_assessments(marketplace: str, as_of: date, results: Sequence[Assessment]) -> Answer:
+    """Answer a request to assess in short: what a portfolio shows."""
+    return {
+        "marketplace": marketplace,
+        "as_of": as_of.isoformat(),
+        "assessments": [_compact(one) for one in results],
+    }
+
+
+def _compact(one: Assessment) -> Answer:
     return {
         "program": one.program.id,
         "verdict": one.verdict,

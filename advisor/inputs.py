@@ -902,6 +902,9 @@ def _advice_line(schedule: FeeSchedule, data: Mapping[str, Any], pointer: str, p
             problems.append(Problem(place, "one_of_two", detail))
         if price == 0:
             problems.append(Problem(f"{place}/unit_price", "out_of_range", "A price is above 0."))
+        if one.get("discount_rate") == PPM:
+            detail = "A discount of everything leaves no price; it is below 1."
+            problems.append(Problem(f"{place}/discount_rate", "out_of_range", detail))
         discounts.append(QuantityDiscount(one["min_quantity"], one.get("discount_rate"), price))
     return AdviceLine(
         line=fee_line(schedule, data, pointer, problems),

@@ -173,5 +173,6 @@ def negotiate(preferred: list[str]) -> Messages:
 
     Only tags of languages there are catalogs for are ever parsed: a malformed tag is passed over.
     """
-    wanted = [tag.replace("-", "_") for tag in preferred]
-    return messages_in(negotiate_locale(wanted, available_locales(), sep="_") or DEFAULT_LOCALE)
+    available = {locale.lower(): locale for locale in available_locales()}
+    wanted = [tag.replace("-", "_").lower() for tag in preferred]
+    return messages_in(available[negotiate_locale(wanted, list(available), sep="_") or DEFAULT_LOCALE])

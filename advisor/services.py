@@ -1,5 +1,6 @@
 """The use cases: read the input, call the pure functions, shape the answer. Web and command line only call these."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -27,30 +28,28 @@ class Services:
 
     def assessments(self, body: Any, messages: Messages) -> Answer:
         """Hold an account against programs. Raises InvalidInput."""
+        return self._assessed(body, False, messages)
+
+    def assessment_batch(self, body: Any, messages: Messages, describe: Callable[[InvalidInput], Answer]) -> Answer:
+        """Assess up to 1,000 accounts, each with its result or, as `describe` puts it, its problem.
+
+        Raises InvalidInput when the batch itself cannot be used.
+        """
+        items, compact = inputs.read_batch(body)
+        answered = []
+        for index, item in enumerate(items):
+            try:
+                answered.append({"index": index, "result": self._assessed(item, compact, messages)})
+            except InvalidInput as error:
+                answered.append({"index": index, "problem": describe(error)})
+        return {"items": answered}
+
+    def _assessed(self, body: Any, compact: bool, messages: Messages) -> Answer:
         wanted = inputs.read_assessment(self.catalog, body, today())
         results = [assess(one, wanted.marketplace, wanted.as_of, wanted.account) for one in wanted.programs]
-        return answers.assessments(wanted.marketplace, wanted.as_of, results, self.catalog.process, messages)
-
-    def assessment_batch(self, body: Any, messages: Messages) -> Answer:
-        """Assess up to 1,000 accounts, each with its result or its own problems. Raises InvalidInput."""
-        items, compact = inputs.read_batch(body)
-        return {"items": [self._item(index, item, compact, messages) for index, item in enumerate(items)]}
-
-    def _item(self, index: int, item: Any, compact: bool, messages: Messages) -> Answer:
-        try:
-            wanted = inputs.read_assessment(self.catalog, item, today())
-        except InvalidInput as error:
-            return {"index": index, "problem": {"status": 422, "errors": problems(error.problems)}}
-        results = [assess(one, wanted.marketplace, wanted.as_of, wanted.account) for one in wanted.programs]
-        if compact:
-            result: Answer = {
-                "marketplace": wanted.marketplace,
-                "as_of": wanted.as_of.isoformat(),
-                "assessments": [answers.compact(one) for one in results],
-            }
-        else:
-            result = answers.assessments(wanted.marketplace, wanted.as_of, results, self.catalog.process, messages)
-        return {"index": index, "result": result}
+        if not compact:
+            return answers.assessments(wanted.marketplace, wanted.as_of, results, self.catalog.process, messages)
+        return answers.compact_assessments(wanted.marketplace, wanted.as_of, results)
 
     def fee_estimates(self, body: Any, messages: Messages) -> Answer:
         """Price sales. Raises InvalidInput."""

@@ -261,14 +261,38 @@ def test_without_a_unit_cost_no_price_can_be_called_profitable(catalog: Catalog)
     assert profitable_ranges(terms, FeeLine("jewelry", 30_000), False) is None
 
 
-def test_no_price_is_profitable_where_everything_goes_in_fees() -> None:
+def flat_terms(rate_ppm: int, basis: str = "total_sales_price", digital_ppm: int = 0) -> Terms:
+    tiers = (Tier(None, rate_ppm),)
     rule = FeeRule(
-        ALWAYS, DAY, frozenset(CHANNELS), "total_sales_price", "flat", (Tier(None, PPM),), (),
-        pieces_of([Tier(None, PPM)], []), 0, 0, "low", (), None,
-    )  # fmt: skip
-    terms = Terms(rule, None, (), 0, 0, None, 0, ())
-    assert profitable_ranges(terms, FeeLine("any", 100, unit_cost=1), False) == ()
-    assert profitable_ranges(terms, FeeLine("any", 100, unit_cost=0), False) == (PriceRange(1, None),)
+        validity=ALWAYS,
+        verified_on=DAY,
+        channels=frozenset(CHANNELS),
+        basis=basis,
+        shape="flat",
+        bands=tiers,
+        slices=(),
+        pieces=pieces_of(tiers, ()),
+        minimum=0,
+        closing_fee=0,
+        confidence="low",
+        sources=(),
+        note=None,
+    )
+    return Terms(rule, None, (), 0, digital_ppm, None, 0, ())
+
+
+def test_no_price_is_profitable_where_everything_goes_in_fees() -> None:
+    assert profitable_ranges(flat_terms(PPM), FeeLine("any", 100, unit_cost=1), False) == ()
+    assert profitable_ranges(flat_terms(PPM), FeeLine("any", 100, unit_cost=0), False) == (PriceRange(1, None),)
+
+
+@pytest.mark.parametrize(("unit_cost", "end"), [(400, 3300), (399, 3333), (499, None), (498, 33)])
+def test_where_a_higher_price_brings_less_the_profit_ends(unit_cost: int, end: int | None) -> None:
+    """Every unit of price costs 3 % more than itself, and only the shipping of 4.99 pays for it."""
+    found = profitable_ranges(
+        flat_terms(PPM, "item_price", digital_ppm=30_000), FeeLine("any", 100, shipping=499, unit_cost=unit_cost), False
+    )
+    assert found == (() if end is None else (PriceRange(1, end),))
 
 
 # The real schedules

@@ -226,13 +226,13 @@ class Columns:
         if self.decimal_comma:
             text = text.replace(",", ".")
         digits = 18 - places
-        good = text.re_search(rf"^[0-9]{{1,{digits}}}(\.[0-9]{{1,{places}}}0*)?$")
+        good = text.re_search(rf"^[0-9]{{1,{digits}}}(\.[0-9]{{1,{places}}})?$")
         value = _scaled(ibis.ifelse(good, text, _null("string")), places)
         reason = "An amount has digits, at most one decimal mark, and no sign or separator, such as 52.50."
         if percent:
             reason = f"A rate has up to {places} decimals and no sign, such as 0.0025 or 0.25%."
             per_cent = text.endswith("%")
-            good_percent = text.re_search(rf"^[0-9]{{1,{digits}}}(\.[0-9]{{1,{places - 2}}}0*)? ?%$")
+            good_percent = text.re_search(rf"^[0-9]{{1,{digits}}}(\.[0-9]{{1,{places - 2}}})? ?%$")
             good = ibis.ifelse(per_cent, good_percent, good)
             number = ibis.ifelse(good, without_end(text, "% "), _null("string"))
             value = ibis.ifelse(per_cent, _scaled(number, places - 2), _scaled(number, places))

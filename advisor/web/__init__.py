@@ -34,7 +34,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     if settings.proxy_hops:
         hops = settings.proxy_hops
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_prefix=hops)  # type: ignore[method-assign]
-    app.extensions["advisor"] = Services(catalog)
     _watch_requests(app)
     problems.register(app)
     _health(app)

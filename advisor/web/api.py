@@ -17,6 +17,7 @@ from advisor.services import Services
 from advisor.settings import Settings
 from advisor.web import schemas
 from advisor.web.bodies import read_json
+from advisor.web.problems import invalid_body
 
 AS_OF = {
     "name": "as_of",
@@ -52,81 +53,68 @@ SCHEDULE_OF = {"name": "marketplace", "in": "path", "required": True, "schema": 
 NOT_MODIFIED = "What you have is still right."
 
 
+REFUSALS = {
+    400: "The body is not strict JSON.",
+    413: "The body is too large.",
+    415: "The body is not application/json.",
+    422: "Some values cannot be used.",
+}
+
+View = Callable[..., Response]
+
+
 def blueprint(services: Services, settings: Settings) -> Blueprint:
     """Make the API over the services."""
     api = Blueprint("api", __name__, url_prefix="/v1")
 
-    def takes(
-        path: str,
-        schema: type,
-        answer: type,
-        use: Callable[[Any, Messages], Any],
-        most: int,
-        summary: str,
-        description: str,
-        example: Any,
-    ) -> None:
-        """Add a POST that reads JSON, calls one service and dumps its answer."""
+    def post(path: str, takes: type, gives: type, example: Any) -> Callable[[View], View]:
+        """Document a POST that takes strict JSON; the view's docstring is its summary and description."""
 
-        @api.post(path, endpoint=use.__name__)
-        @api.doc(
-            summary=summary,
-            description=description,
-            parameters=[LANGUAGE],
-            requestBody={"required": True, "content": {"application/json": {"schema": schema, "example": example}}},
-        )
-        @api.response(200, answer)
-        @api.alt_response(400, schema=schemas.Problem, description="The body is not strict JSON.")
-        @api.alt_response(413, schema=schemas.Problem, description="The body is too large.")
-        @api.alt_response(415, schema=schemas.Problem, description="The body is not application/json.")
-        @api.alt_response(422, schema=schemas.Problem, description="Some values cannot be used.")
-        def view() -> Response:
-            _query()
-            return _json(use(read_json(most), _messages()))
+        def decorate(view: View) -> View:
+            content = {"application/json": {"schema": takes, "example": example}}
+            for status, reason in REFUSALS.items():
+                view = api.alt_response(status, schema=schemas.Problem, description=reason)(view)
+            view = api.response(200, gives)(view)
+            view = api.doc(parameters=[LANGUAGE], requestBody={"required": True, "content": content})(view)
+            routed: View = api.post(path)(view)
+            return routed
 
-    takes(
-        "/assessments",
-        inputs.AssessmentRequest,
-        schemas.AssessmentAnswer,
-        services.assessments,
-        settings.max_body,
-        "Assess an account",
-        "Holds one account against one or more programs. Nothing is stored. "
-        "“Not eligible” is an answer, never an error.",
-        schemas.ASSESSMENT_EXAMPLE,
-    )
-    takes(
-        "/assessments:batch",
-        inputs.AssessmentBatchRequest,
-        schemas.AssessmentBatchAnswer,
-        services.assessment_batch,
-        settings.max_batch_body,
-        "Assess up to 1,000 accounts",
-        "Each item is the body of an assessment request. An item that cannot be used is answered with its own problem.",
-        {"items": [schemas.ASSESSMENT_EXAMPLE], "compact": True},
-    )
-    takes(
-        "/fee-estimates",
-        inputs.FeeEstimateRequest,
-        schemas.FeeEstimateAnswer,
-        services.fee_estimates,
-        settings.max_body,
-        "Estimate fees",
-        "Prices sales by the fee schedule of one marketplace and day, to the minor unit, "
-        "with the prices that leave a profit.",
-        schemas.FEE_ESTIMATE_EXAMPLE,
-    )
-    takes(
-        "/advice",
-        inputs.AdviceRequest,
-        schemas.AdviceAnswer,
-        services.advice,
-        settings.max_body,
-        "Weigh joining",
-        "Puts eligibility and money together: scenarios of additional B2B sales, quantity discounts "
-        "and a recommendation.",
-        schemas.ADVICE_EXAMPLE,
-    )
+        return decorate
+
+    @post("/assessments", inputs.AssessmentRequest, schemas.AssessmentAnswer, schemas.ASSESSMENT_EXAMPLE)
+    def assessments() -> Response:
+        """Assess an account.
+
+        Holds one account against one or more programs. Nothing is stored. “Not eligible” is an answer, never an error.
+        """
+        return _json(services.assessments(_body(settings.max_body), _messages()))
+
+    @post("/assessments:batch", inputs.AssessmentBatchRequest, schemas.AssessmentBatchAnswer, schemas.BATCH_EXAMPLE)
+    def assessment_batch() -> Response:
+        """Assess up to 1,000 accounts.
+
+        Each item is the body of an assessment request. An item that cannot be used is answered with its own problem.
+        """
+        body = _body(settings.max_batch_body)
+        return _json(services.assessment_batch(body, _messages(), describe=invalid_body))
+
+    @post("/fee-estimates", inputs.FeeEstimateRequest, schemas.FeeEstimateAnswer, schemas.FEE_ESTIMATE_EXAMPLE)
+    def fee_estimates() -> Response:
+        """Estimate fees.
+
+        Prices sales by the fee schedule of one marketplace and day, to the minor unit, with the prices that leave a
+        profit.
+        """
+        return _json(services.fee_estimates(_body(settings.max_body), _messages()))
+
+    @post("/advice", inputs.AdviceRequest, schemas.AdviceAnswer, schemas.ADVICE_EXAMPLE)
+    def advice() -> Response:
+        """Weigh joining.
+
+        Puts eligibility and money together: scenarios of additional B2B sales, quantity discounts and a
+        recommendation.
+        """
+        return _json(services.advice(_body(settings.max_body), _messages()))
 
     @api.get("/programs")
     @api.doc(summary="List the programs", parameters=[LANGUAGE, IF_NONE_MATCH])
@@ -169,6 +157,12 @@ def blueprint(services: Services, settings: Settings) -> Blueprint:
         return _cacheable(services.schedule(name, given.get("as_of"), _messages()))
 
     return api
+
+
+def _body(most: int) -> Any:
+    """Read the JSON body of a request that has no query."""
+    _query()
+    return read_json(most)
 
 
 def _messages() -> Messages:

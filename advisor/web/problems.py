@@ -32,9 +32,9 @@ class ContentTypeRefused(AdvisorError):
     """The body's content type or encoding is not taken here."""
 
 
-def problem(status: int, detail: str, found: list[Problem] | None = None) -> Response:
-    """Make a problem answer."""
-    body: dict[str, Any] = {
+def body(status: int, detail: str, found: list[Problem] | None = None) -> dict[str, Any]:
+    """Make the body of a problem answer."""
+    return {
         "type": "about:blank",
         "title": TITLES.get(status, HTTPStatus(status).phrase),
         "status": status,
@@ -43,7 +43,24 @@ def problem(status: int, detail: str, found: list[Problem] | None = None) -> Res
         "errors": problems(found or []),
         "request_id": g.get("request_id"),
     }
-    return Response(orjson.dumps(body), status, content_type="application/problem+json")
+
+
+def invalid_body(error: InvalidInput) -> dict[str, Any]:
+    """Make the body for input whose values cannot be used."""
+    number = len(error.problems)
+    detail = "One value cannot be used." if number == 1 else f"{number} values cannot be used."
+    if number == MOST_PROBLEMS:
+        detail = f"Many values cannot be used; these are the first {number}."
+    return body(422, f"{detail} `errors` says which, and what to do.", error.problems)
+
+
+def _answer(of: dict[str, Any]) -> Response:
+    return Response(orjson.dumps(of), of["status"], content_type="application/problem+json")
+
+
+def problem(status: int, detail: str, found: list[Problem] | None = None) -> Response:
+    """Make a problem answer."""
+    return _answer(body(status, detail, found))
 
 
 def register(app: Flask) -> None:
@@ -51,11 +68,7 @@ def register(app: Flask) -> None:
 
     @app.errorhandler(InvalidInput)
     def invalid(error: InvalidInput) -> Response:
-        number = len(error.problems)
-        detail = "One value cannot be used." if number == 1 else f"{number} values cannot be used."
-        if number == MOST_PROBLEMS:
-            detail = f"Many values cannot be used; these are the first {number}."
-        return problem(422, f"{detail} `errors` says which, and what to do.", error.problems)
+        return _answer(invalid_body(error))
 
     @app.errorhandler(InputTooLarge)
     def too_large(error: InputTooLarge) -> Response:

@@ -19,6 +19,7 @@ ASSESSMENT_EXAMPLE = {
         "valid_tracking_rate": {"rate": "0.981"},
     },
 }
+BATCH_EXAMPLE = {"items": [ASSESSMENT_EXAMPLE], "compact": True}
 FEE_ESTIMATE_EXAMPLE = {
     "marketplace": "US",
     "as_of": "2026-11-22",
@@ -302,17 +303,12 @@ class AnyAssessmentAnswer(Schema):
     assessments = fields.List(fields.Dict(), required=True)
 
 
-class ItemProblem(Schema):
-    status = number()
-    errors = many(ProblemEntry)
-
-
 class AssessmentBatchItem(Schema):
     """The item's result, or its problem."""
 
     index = number()
     result = fields.Nested(AnyAssessmentAnswer)
-    problem = fields.Nested(ItemProblem)
+    problem = fields.Nested(Problem)
 
 
 class AssessmentBatchAnswer(Schema):
