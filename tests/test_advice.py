@@ -330,7 +330,6 @@ def test_a_discount_is_worth_it_while_a_unit_costs_nothing(
         ("9.90", "0.05", "9.40"),  # 0.495 off is 0.50 off: halves go up
         ("9.88", "0.05", "9.39"),  # 0.494 off is 0.49 off
         ("40.00", "0", "40.00"),
-        ("40.00", "1", "0.01"),  # a price is never nothing
     ],
 )
 def test_a_discount_is_rounded_to_the_cent(catalog: Catalog, price: str, rate: str, discounted: str) -> None:

@@ -1,4 +1,4 @@
-"""The README's examples are real: every ```console block is run, and prints what stands there."""
+"""The examples of the README and of docs/ are real: every ```console block is run, and prints what stands there."""
 
 import os
 import re
@@ -18,6 +18,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ADDRESS = ("127.0.0.1", 8000)
+DOCUMENTS = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
 ANY_LINES = ("...", "…")
 
 
@@ -36,10 +37,16 @@ def examples(text: str) -> list[tuple[str, list[str]]]:
 
 
 def agrees(printed: str, expected: list[str]) -> bool:
-    """Compare what was printed with the lines of the README, where a line ... stands for any lines."""
+    """Compare what was printed with the lines of a document.
+
+    A line ... stands for any lines, and ... within a line for any part of it.
+    """
     while expected and not expected[-1]:
         expected = expected[:-1]
-    pattern = "".join(r"(?:.*\n)*?" if line.strip() in ANY_LINES else re.escape(line) + r" *\n" for line in expected)
+    pattern = "".join(
+        r"(?:.*\n)*?" if line.strip() in ANY_LINES else re.escape(line).replace(r"\.\.\.", ".*") + r" *\n"
+        for line in expected
+    )
     lines = "".join(f"{line.rstrip()}\n" for line in printed.splitlines()).rstrip("\n")
     return re.fullmatch(pattern, f"{lines}\n" if lines else "") is not None
 
@@ -80,13 +87,20 @@ def serving(command: str, expected: list[str], place: Path, env: dict[str, str])
         process.wait(timeout=30)
 
 
-def test_the_examples_of_the_readme(checkout: Path) -> None:
-    found = examples((ROOT / "README.md").read_text())
-    if not found:
-        pytest.skip("README.md has no ```console block yet")
+def test_the_readme_shows_a_result_within_thirty_lines() -> None:
+    text = (ROOT / "README.md").read_text()
+    found = examples("\n".join(text.splitlines()[:30]) + "\n")
+    assert [command.split()[0] for command, printed in found if printed] == ["make", "curl"], "no ```console block"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_the_examples_of_a_document(document: str, checkout: Path) -> None:
+    found = examples((ROOT / document).read_text())
+    if shutil.which("curl") is None and any("curl " in command for command, _ in found):
+        pytest.skip("curl is not installed, which the examples call the API with")
     with socket.socket() as probe:
         if any(command == "make serve" for command, _ in found) and probe.connect_ex(ADDRESS) == 0:
-            pytest.skip(f"something else listens on port {ADDRESS[1]}, which the README's examples use")
+            pytest.skip(f"something else listens on port {ADDRESS[1]}, which the examples use")
     env = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "FORCE_COLOR", "HOST", "PORT")}
     with ExitStack() as servers:
         for command, expected in found:
@@ -124,6 +138,9 @@ def test_examples_are_found_with_what_they_print() -> None:
         ("", [], True),
         ("a\n", [], False),
         ("a.c\n", ["abc"], False),
+        ("abc\n", ["a.c"], False),
+        ("abcde\n", ["a...e"], True),
+        ("ab\nde\n", ["a...e"], False),
     ],
 )
 def test_what_is_printed_is_compared(printed: str, expected: list[str], alike: bool) -> None:

@@ -117,38 +117,42 @@ def blueprint(services: Services, settings: Settings) -> Blueprint:
         return _json(services.advice(_body(settings.max_body), _messages()))
 
     @api.get("/programs")
-    @api.doc(summary="List the programs", parameters=[LANGUAGE, IF_NONE_MATCH])
+    @api.doc(parameters=[LANGUAGE, IF_NONE_MATCH])
     @api.response(200, schemas.ProgramList)
     @api.alt_response(304, description=NOT_MODIFIED)
     def programs() -> Response:
+        """List the programs."""
         _query()
         return _cacheable(services.programs(_messages()))
 
     @api.get("/programs/<string:program>", parameters=[PROGRAM_ID])
-    @api.doc(summary="Describe a program", parameters=[MARKETPLACE, AS_OF, LANGUAGE, IF_NONE_MATCH])
+    @api.doc(parameters=[MARKETPLACE, AS_OF, LANGUAGE, IF_NONE_MATCH])
     @api.response(200, schemas.Program)
     @api.alt_response(304, description=NOT_MODIFIED)
     @api.alt_response(404, schema=schemas.Problem, description="There is no such program.")
     @api.alt_response(422, schema=schemas.Problem, description="A query parameter cannot be used.")
     def program(program: str) -> Response:
+        """Describe a program."""
         given = _query("marketplace", "as_of")
         return _cacheable(services.program(program, given.get("marketplace"), given.get("as_of"), _messages()))
 
     @api.get("/fee-schedules")
-    @api.doc(summary="List the fee schedules", parameters=[LANGUAGE, IF_NONE_MATCH])
+    @api.doc(parameters=[LANGUAGE, IF_NONE_MATCH])
     @api.response(200, schemas.FeeScheduleList)
     @api.alt_response(304, description=NOT_MODIFIED)
     def fee_schedules() -> Response:
+        """List the fee schedules."""
         _query()
         return _cacheable(services.schedules(_messages()))
 
     @api.get("/fee-schedules/<string:marketplace>", parameters=[SCHEDULE_OF])
-    @api.doc(summary="Describe a fee schedule", parameters=[AS_OF, LANGUAGE, IF_NONE_MATCH])
+    @api.doc(parameters=[AS_OF, LANGUAGE, IF_NONE_MATCH])
     @api.response(200, schemas.FeeSchedule)
     @api.alt_response(304, description=NOT_MODIFIED)
     @api.alt_response(404, schema=schemas.Problem, description="There is no such marketplace.")
     @api.alt_response(422, schema=schemas.Problem, description="A query parameter cannot be used.")
     def fee_schedule(marketplace: str) -> Response:
+        """Describe a fee schedule."""
         given = _query("as_of")
         try:
             name = read_marketplace(marketplace)

@@ -93,14 +93,12 @@ def _codes() -> dict[str, dict[str, str]]:
 
 
 def _document(spec: dict[str, Any]) -> dict[str, Any]:
-    """Finish the document: errors are problem+json, and the closed lists of codes are in the description."""
-    lists = "".join(
-        f"\n\n**{title}**\n\n" + "".join(f"- `{code}`: {text}\n" for code, text in codes.items())
-        for title, codes in _codes().items()
-    )
+    """Finish the document: errors are problem+json."""
     spec["info"]["description"] = (
         "Holds a marketplace seller's account against Amazon's business program and prices its fees, exactly and with "
-        "sources. Money and rates are decimal texts; dates are ISO 8601; unknown fields are refused." + lists
+        "sources. Money and rates are decimal texts; dates are ISO 8601; unknown fields are refused. The closed lists "
+        "of codes stand with the schemas `Finding` (reasons), `Warn` (warnings), `Reason` (recommendations) and "
+        "`ProblemEntry` (errors)."
     )
     spec["components"]["schemas"].pop("PaginationMetadata", None)
     errors = list(spec["components"]["responses"].values())

@@ -5,6 +5,7 @@ from marshmallow import Schema, fields
 from advisor.domain.fees import CHANNELS
 from advisor.domain.program import MARKETPLACES
 from advisor.inputs import Value, Word
+from advisor.messages import ADVICE_REASONS, ERROR_CODES, REASONS, WARNINGS
 
 ASSESSMENT_EXAMPLE = {
     "marketplace": "US",
@@ -119,11 +120,23 @@ def one_or_null(schema: type[Schema]) -> fields.Nested:
     return fields.Nested(schema, required=True, allow_none=True)
 
 
+class Code(Value):
+    """One of a closed list of codes; its description says what each means."""
+
+    def __init__(self, sentences: dict[str, str]) -> None:
+        super().__init__(required=True)
+        self.sentences = sentences
+
+    def json_schema(self) -> dict[str, object]:
+        meanings = "".join(f"- `{code}`: {sentence}\n" for code, sentence in self.sentences.items())
+        return {"type": "string", "enum": list(self.sentences), "description": meanings}
+
+
 class ProblemEntry(Schema):
     """One wrong value: where (JSON pointer; ?name for a query parameter), a stable code, and what to do."""
 
     pointer = string()
-    code = string()
+    code = Code(ERROR_CODES)
     detail = string()
 
 
@@ -231,7 +244,7 @@ class Finding(Dated):
     threshold = Anything(required=True)
     observed = one_or_null(Observed)
     outcome = Word(OUTCOME, required=True)
-    reason = string()
+    reason = Code(REASONS)
     headroom = one_or_null(Headroom)
     recovery = one_or_null(Recovery)
     also_published = many(AlsoPublished)
@@ -540,7 +553,7 @@ class PriceRange(Schema):
 
 
 class Warn(Schema):
-    code = string()
+    code = Code(WARNINGS)
     detail = string()
 
 
@@ -603,7 +616,7 @@ class LineAdvice(Schema):
 
 
 class Reason(Schema):
-    code = string()
+    code = Code(ADVICE_REASONS)
     text = string()
 
 
