@@ -32,6 +32,11 @@ class DocumentedApi(Api):
     def _register_error_handlers(self) -> None:
         pass
 
+    def _register_responses(self) -> None:
+        """Teach the document our fields before the first schema is described: that of errors."""
+        self.ma_plugin.converter.add_attribute_function(_describe)
+        super()._register_responses()
+
 
 def register(app: Flask, blueprint: Blueprint, catalog: Catalog) -> None:
     """Add the API to the app, then its document and the pages to browse it."""
@@ -41,8 +46,6 @@ def register(app: Flask, blueprint: Blueprint, catalog: Catalog) -> None:
         OPENAPI_VERSION="3.1.0",
     )
     api = DocumentedApi(app)
-    converter = api.ma_plugin.converter
-    converter.add_attribute_function(_describe)
     for name, schema in component_schemas(catalog.vocabulary, catalog.program_ids).items():
         api.spec.components.schema(name, schema)
     api.register_blueprint(blueprint)
