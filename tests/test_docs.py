@@ -1,0 +1,188 @@
+"""The documents agree with the program: codes, names, routes, settings, data keys, excerpts, links and samples.
+
+`python tests/test_docs.py` writes the lists of names and codes in docs/api.md anew.
+"""
+
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from flask import Flask
+from flask.testing import FlaskClient
+
+from advisor.catalog import Catalog
+from advisor.cli import main
+from advisor.messages import ADVICE_REASONS, ERROR_CODES, REASONS, WARNINGS
+
+ROOT = Path(__file__).parent.parent
+SAMPLES = ROOT / "data" / "samples"
+API = ROOT / "docs" / "api.md"
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+MARK = r"<!-- Written by tests/test_docs\.py from [a-z/_.]+ -->\n\n?"
+
+
+def names_and_codes(catalog: Catalog) -> dict[str, list[str]]:
+    """Write the lists of docs/api.md, by their headings."""
+
+    def kind(fact: Any) -> str:
+        bounds = f"{fact.lowest} to {fact.highest}" if fact.kind == "integer" else fact.kind
+        return ", ".join(f"`{choice}`" for choice in fact.choices) or {"boolean": "true or false"}.get(bounds, bounds)
+
+    metrics, facts = catalog.vocabulary.metrics, catalog.vocabulary.facts
+    lists = {
+        "Metrics": [f"- `{key}` ({one.kind}): {one.label}" for key, one in metrics.items()],
+        "Facts": [f"- `{key}` ({kind(one)}): {one.label}" for key, one in facts.items()],
+    }
+    codes = {"Reasons": REASONS, "Warnings": WARNINGS, "Recommendation reasons": ADVICE_REASONS, "Errors": ERROR_CODES}
+    return lists | {
+        heading: [f"- `{code}`: {text}" for code, text in several.items()] for heading, several in codes.items()
+    }
+
+
+def prose(path: Path) -> str:
+    """Read a document without its blocks of code."""
+    return re.sub(r"^( *)```.*?^ *```$", "", path.read_text(), flags=re.MULTILINE | re.DOTALL)
+
+
+def anchors(path: Path) -> set[str]:
+    """List what a link into a document can point at, as GitHub names headings."""
+    headings = re.findall(r"^#+ (.+)$", prose(path), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def keys_of(value: Any, free: bool = False) -> set[str]:
+    """List the keys of a data file; `free` where they are names that whoever writes the file chooses."""
+    if isinstance(value, list):
+        return set().union(*(keys_of(one) for one in value))
+    if not isinstance(value, dict):
+        return set()
+    mine = set() if free else set(value)
+    named = ("metric", "fact", "home", "groups")
+    return mine.union(
+        *(keys_of(inner, free=key in named and isinstance(inner, dict)) for key, inner in value.items()),
+    )
+
+
+def test_the_names_and_codes_are_those_of_the_program(catalog: Catalog) -> None:
+    text = API.read_text()
+    for heading, lines in names_and_codes(catalog).items():
+        (found,) = re.findall(rf"^### {heading}\n.*?{MARK}((?:- [^\n]*\n)*)", text, re.MULTILINE | re.DOTALL)
+        assert found.splitlines() == lines, f"{heading}: `python tests/test_docs.py` writes the list anew"
+
+
+def test_every_route_is_documented(app: Flask) -> None:
+    routes = {re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule) for rule in app.url_map.iter_rules()}
+    assert len(routes) > 10
+    text = API.read_text()
+    assert {route for route in routes if not re.search(rf"{re.escape(route)}(?![\w/:{{])", text)} == set()
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_every_internal_link_leads_somewhere(path: Path) -> None:
+    for target in re.findall(r"\[[^\]]*\]\(([^)]+)\)", prose(path)):
+        if re.match(r"https?://", target):
+            continue
+        file, _, anchor = target.partition("#")
+        to = (path.parent / file).resolve() if file else path
+        assert to.is_file(), target
+        assert not anchor or anchor in anchors(to), target
+
+
+def test_the_readme_has_every_setting_and_no_other() -> None:
+    sources = "".join(path.read_text() for path in (ROOT / "advisor").rglob("*.py"))
+    read = set(re.findall(r'"(ADVISOR_[A-Z_]+)"', sources)) | set(re.findall(r'envvar="(\w+)"', sources))
+    listed = re.findall(r"^\| `([A-Z_]+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert sorted(listed) == sorted(read)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS[2:] + DOCUMENTS[:1], ids=lambda path: path.name)
+def test_every_command_and_option_in_a_document_exists(path: Path) -> None:
+    text = path.read_text().replace("\\\n", " ")
+    for command, rest in re.findall(r"advisor (assess|fees|score|serve|check-data|db)\b([^\n`|]*)", text):
+        known = {option for one in main.commands[command].params for option in (*one.opts, *one.secondary_opts)}
+        assert set(re.findall(r"(?<= )--[a-z-]+", rest.split("#")[0])) <= known | {"--help"}, (command, rest)
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "data").rglob("*.toml")), ids=lambda path: path.stem)
+def test_every_key_of_a_data_file_is_described(file: Path) -> None:
+    chosen = file.parent.name == "sources"
+    keys = keys_of(tomllib.loads(file.read_text()), free=chosen)
+    text = prose(ROOT / "docs" / "rules.md")
+    described = set(re.findall(r"\w+", " ".join(re.findall(r"`([^`]+)`", text))))
+    assert keys - described == set()
+
+
+def test_what_is_quoted_from_the_data_stands_there() -> None:
+    quoted = re.findall(r"```toml\n# (\S+)\n(.*?)```", (ROOT / "docs" / "rules.md").read_text(), re.DOTALL)
+    assert len(quoted) >= 5
+    for file, text in quoted:
+        assert text in (ROOT / file).read_text(), f"{file} has no such lines:\n{text}"
+
+
+def test_the_changelog_has_this_version() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert re.search(rf"^## .*\b{re.escape(version)}\b", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+
+
+# Samples
+
+
+def test_every_sample_is_tried() -> None:
+    tried = {"accounts.csv", "advice.json", "assessment.json", "fee-estimate.json"}
+    assert {path.name for path in SAMPLES.iterdir()} == tried
+
+
+def posted(client: FlaskClient, address: str, sample: str) -> Any:
+    answer = client.post(address, data=(SAMPLES / sample).read_bytes(), content_type="application/json")
+    assert answer.status_code == 200, answer.text
+    return json.loads(answer.data)
+
+
+def test_the_sample_of_an_assessment(client: FlaskClient) -> None:
+    (assessment,) = posted(client, "/v1/assessments", "assessment.json")["assessments"]
+    assert (assessment["verdict"], assessment["score"]) == ("eligible", 67)
+    assert (assessment["missing"], assessment["unused"]) == ([], [])
+
+
+def test_the_sample_of_a_fee_estimate(client: FlaskClient) -> None:
+    answer = posted(client, "/v1/fee-estimates", "fee-estimate.json")
+    assert [line["per_unit"]["referral_fee"] for line in answer["lines"]] == ["52.50", "3.40"]
+    assert [len(line["profitable_ranges"]) for line in answer["lines"]] == [1, 2]
+    assert answer["totals"]["complete"] is True
+
+
+def test_the_sample_of_advice(client: FlaskClient) -> None:
+    answer = posted(client, "/v1/advice", "advice.json")
+    assert answer["recommendation"]["action"] == "join"
+    assert [offer["worth_it"] for offer in answer["lines"][0]["quantity_discounts"]] == [True, False]
+
+
+@pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")  # Ibis calls it, and DuckDB renames it
+def test_the_sample_of_a_file_of_accounts(tmp_path: Path) -> None:
+    options = ["--as-of", "2026-11-22", "--set", "selling_plan=professional", "--output-format", "ndjson"]
+    out = tmp_path / "scored.ndjson"
+    done = CliRunner().invoke(main, ["score", str(SAMPLES / "accounts.csv"), *options, "-o", str(out)])
+    assert done.exit_code == 1, done.output
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    verdicts = ["eligible", "not_eligible", "eligible", "undetermined", "eligible"]
+    assert [row["verdict"] for row in rows] == verdicts
+    assert all(row["net_proceeds"] for row in rows)
+
+
+if __name__ == "__main__":
+    document = API.read_text()
+    for title, entries in names_and_codes(Catalog()).items():
+        pattern = rf"(^### {title}\n.*?)({MARK})((?:- [^\n]*\n)*)"
+        written = "".join(f"{entry}\n" for entry in entries)
+        document = re.sub(
+            pattern,
+            lambda match, written=written: f"{match[1]}{match[2].rstrip()}\n\n{written}",  # type: ignore[misc]
+            document,
+            count=1,
+            flags=re.MULTILINE | re.DOTALL,
+        )
+    API.write_text(document)
