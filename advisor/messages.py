@@ -72,6 +72,7 @@ ADVICE_REASONS = {
     "fee_not_covered": "The fees of at least one product are not covered.",
     "fee_unknown": "At least one fee is not published, or depends on something that is not given.",
     "cost_unknown": "At least one cost is not given.",
+    "tax_unknown": "At least one price includes tax, and no tax rate is given: what is left of it is unknown.",
     "units_unknown": "The additional units of at least one product are not known.",
     "contribution_covers_fixed_cost": "In every scenario the additional sales contribute at least the fixed monthly cost.",
     "contribution_below_fixed_cost": "In no scenario do the additional sales contribute the fixed monthly cost.",

@@ -124,9 +124,26 @@ def test_fix_first_whatever_the_money_says(catalog: Catalog) -> None:
         (
             asked(
                 marketplace="AU",
-                lines=[{"category": "home", "price": "40", "unit_cost": "9", "current_monthly_units": 100}],
+                lines=[
+                    {
+                        "category": "home",
+                        "price": "40",
+                        "unit_cost": "9",
+                        "current_monthly_units": 100,
+                        "tax_rate": "0.1",
+                    }
+                ],
             ),
             ["verdict_not_covered"],
+        ),
+        # 49.00 euros hold VAT that nobody told the advisor: what looks like a profit may be the tax office's.
+        (
+            asked(
+                {"category": "business_industrial_scientific", "price": "49.00"},
+                marketplace="DE",
+                established_in="US",
+            ),
+            ["tax_unknown"],
         ),
         (asked({"category": "collectible_coins"}), ["fee_not_covered"]),
         (

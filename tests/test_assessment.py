@@ -30,7 +30,7 @@ from advisor.domain.sources import Validity
 
 DAY = date(2026, 11, 22)
 PROGRAMS = ("enterprise-mall", "account-health-seller-fulfilled", "account-health-amazon-fulfilled")
-many = settings(max_examples=300, deadline=None)
+many = settings(max_examples=150, deadline=None)
 
 
 # Any account
@@ -346,3 +346,13 @@ def test_rules_hold_from_their_first_day(day: date, covered: bool) -> None:
     result = assess(program_of(METRIC, "below", 10_000), "US", day, Account())
     assert (result.verdict != Verdict.NOT_COVERED) == covered
     assert assess(program_of(METRIC, "below", 10_000), "UK", day, Account()).verdict == "not_covered"
+
+
+def test_a_day_on_which_nothing_is_required_is_not_covered() -> None:
+    """What only advises decides nothing."""
+    program = program_of(METRIC, "below", 10_000)
+    criterion = program.criteria[0]
+    advisory = replace(criterion.thresholds[0], level=Level.ADVISORY, consequence=None)
+    program = replace(program, criteria=(replace(criterion, thresholds=(advisory,)),))
+    result = assess(program, "US", DAY, Account({}, {Slot("some_rate", None, None): Observation(0, 100)}))
+    assert (result.verdict, result.findings) == ("not_covered", ())

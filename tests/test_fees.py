@@ -41,7 +41,7 @@ DAY = date(2026, 11, 22)
 ALWAYS = Validity(date(2000, 1, 1), "documented")
 SPAN = 2500
 
-many = settings(max_examples=100, deadline=None)
+many = settings(max_examples=80, deadline=None)
 
 
 # An independent account of one sale: only definitions, only fractions.
@@ -284,6 +284,15 @@ def flat_terms(rate_ppm: int, basis: str = "total_sales_price", digital_ppm: int
 def test_no_price_is_profitable_where_everything_goes_in_fees() -> None:
     assert profitable_ranges(flat_terms(PPM), FeeLine("any", 100, unit_cost=1), False) == ()
     assert profitable_ranges(flat_terms(PPM), FeeLine("any", 100, unit_cost=0), False) == (PriceRange(1, None),)
+
+
+def test_a_single_price_can_part_two_ranges() -> None:
+    """10 % up to 1,000 and 11 % above, costs of 891: 1,001 leaves 890.89 and 1,002 leaves 891.78."""
+    bands = (Tier(1000, 100_000), Tier(None, 110_000))
+    plain = flat_terms(0)
+    terms = replace(plain, rule=replace(plain.rule, shape="volume", bands=bands, pieces=pieces_of(bands, ())))
+    found = profitable_ranges(terms, FeeLine("any", 100, unit_cost=891), False)
+    assert found == (PriceRange(990, 1000), PriceRange(1002, None))
 
 
 @pytest.mark.parametrize(("unit_cost", "end"), [(400, 3300), (399, 3333), (499, None), (498, 33)])

@@ -22,7 +22,7 @@ from advisor.domain.numbers import (
     parse_decimal,
 )
 
-many = settings(max_examples=400, deadline=None)
+many = settings(max_examples=300, deadline=None)
 LOW = ("below", "at_most", "equals")
 HIGH = ("above", "at_least")
 

@@ -236,6 +236,8 @@ def _recommend(
         unknown.append("fee_unknown")
     if any(_cost_unknown(line.line.line) for line in lines):
         unknown.append("cost_unknown")
+    if any("tax_not_deducted" in line.warnings for line in lines):
+        unknown.append("tax_unknown")
     if any("current_monthly_units_unknown" in line.warnings for line in lines):
         unknown.append("units_unknown")
     if unknown:
