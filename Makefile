@@ -10,7 +10,7 @@ LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-h
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test check lock clean
+.PHONY: help serve test check bench lock clean
 
 help: ## List what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -27,6 +27,12 @@ check: .venv/test.stamp ## Check style, types, the import contracts and the rule
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/advisor check-data
+
+bench: .venv/serve.stamp ## Measure speed and memory, briefly; benchmarks/README.md says what
+	$(BIN)/python benchmarks/api.py --rounds 3 --seconds 2
+	$(BIN)/python benchmarks/files.py --rows 10000 100000 --rounds 2
+	$(BIN)/python benchmarks/memory.py --rows 100000 --rounds 1
+	$(BIN)/python benchmarks/startup.py --rounds 5
 
 lock: ## Pin the dependencies anew, with uv; ARGS=--upgrade takes newer versions
 	$(LOCK) $(ARGS) --group build --output-file requirements.txt pyproject.toml

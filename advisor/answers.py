@@ -178,6 +178,29 @@ def _rule_sources(rule: Rule) -> list[Answer]:
 
 
 @lru_cache(maxsize=4096)
+def _rule_texts(rule: Rule, messages: Messages) -> Answer:
+    """What a finding says that depends on the rule and the language."""
+    consequence = rule.threshold.consequence
+    return {
+        "consequence": consequence and messages.text(consequence),
+        "note": rule.threshold.bar.note,
+        "stage": rule.criterion.subject.stage,
+    }
+
+
+@lru_cache(maxsize=4096)
+def _rule_words(rule: Rule, messages: Messages) -> Answer:
+    """What a sentence on a finding is filled with that depends on the rule and the language."""
+    subject, bar = rule.criterion.subject, rule.threshold.bar
+    return {
+        "label": messages.text(rule.criterion.label),
+        "bar": "" if bar.comparison is None else messages.bar(bar.comparison, _bar_text(subject, bar, messages)),
+        "minimum": rule.threshold.minimum_volume,
+        "unit": messages.text(subject.unit) if isinstance(subject, Metric) else "",
+    }
+
+
+@lru_cache(maxsize=4096)
 def _also_published(bar: Bar, subject: Metric | Fact, outcome: Outcome) -> Answer:
     return {
         "threshold": bar_value(subject, bar),
@@ -214,9 +237,7 @@ def finding(one: Finding, process: Process, messages: Messages) -> Answer:
         "recovery": _recovery(one, subject),
         "also_published": [_also_published(bar, subject, outcome) for bar, outcome in one.also_published],
         "message": message(one, messages),
-        "consequence": one.rule.threshold.consequence and messages.text(one.rule.threshold.consequence),
-        "note": one.rule.threshold.bar.note,
-        "stage": subject.stage,
+        **_rule_texts(one.rule, messages),
         "remedies": remedies,
         "sources": _rule_sources(one.rule),
     }
@@ -228,6 +249,7 @@ def _recovery(one: Finding, subject: Metric | Fact) -> Answer | None:
     return {"clean": one.recovery, "unit": subject.unit}
 
 
+@lru_cache(maxsize=4096)
 def _remedy(remedy: Remedy, messages: Messages) -> Answer:
     return {"text": messages.text(remedy.text), "why": messages.text(remedy.why), "sources": _sources(remedy.sources)}
 
@@ -261,22 +283,11 @@ def _headroom(one: Finding) -> Answer | None:
 
 def message(one: Finding, messages: Messages) -> str:
     """Say what one finding found, in a sentence or two."""
-    criterion, bar = one.rule.criterion, one.rule.threshold.bar
-    subject, seen = criterion.subject, one.observed
+    words, seen = _rule_words(one.rule, messages), one.observed
     of = seen.of if isinstance(seen, Observation) else None
-    unit = messages.text(subject.unit) if isinstance(subject, Metric) else ""
-    sentences = FACT_REASONS if isinstance(subject, Fact) else REASONS
-    return messages.text(
-        sentences[one.reason],
-        {
-            "label": messages.text(criterion.label),
-            "observed": _observed_text(seen, unit, messages),
-            "bar": "" if bar.comparison is None else messages.bar(bar.comparison, _bar_text(subject, bar, messages)),
-            "minimum": one.rule.threshold.minimum_volume,
-            "unit": unit,
-            "of": of,
-        },
-    )
+    observed = _observed_text(seen, words["unit"], messages)
+    sentences = FACT_REASONS if isinstance(one.rule.criterion.subject, Fact) else REASONS
+    return messages.text(sentences[one.reason], {**words, "observed": observed, "of": of})
 
 
 def _observed_text(seen: Observation | FactValue | None, unit: str, messages: Messages) -> str:

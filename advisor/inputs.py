@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any, TypeVar
+from functools import lru_cache
+from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields
 
@@ -31,8 +32,6 @@ MOST_LINES = 200
 MOST_ITEMS = 1000
 MOST_OBSERVATIONS = 100
 MOST_PROBLEMS = 100
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +299,19 @@ class Metrics(Value):
         return found
 
 
-_OBSERVATION = {"count", "of", "rate", "window_days", "segment"}
+def _read_segment(value: Any) -> str:
+    if not isinstance(value, str) or not SEGMENT.fullmatch(value):
+        raise refuse("not_a_segment", "Allowed are seller_fulfilled, amazon_fulfilled, business and category:<key>.")
+    return value
+
+
+_OBSERVATION: dict[str, Callable[[Any], Any]] = {
+    "count": lambda value: read_count(value, 0, HIGHEST_COUNT),
+    "of": lambda value: read_count(value, 0, HIGHEST_COUNT),
+    "rate": lambda value: read_decimal(value, 9, PPB),
+    "window_days": lambda value: read_count(value, 1, 366),
+    "segment": _read_segment,
+}
 
 
 def read_observation(given: Any) -> Measured | None:
@@ -311,17 +322,19 @@ def read_observation(given: Any) -> Measured | None:
         raise refuse(
             "not_an_object", 'An observation is an object such as {"count": 3, "of": 1200} or {"rate": "0.0025"}.'
         )
-    errors: dict[str, Any] = {
-        key: [Refusal("unknown_field", f"Allowed are {', '.join(sorted(_OBSERVATION))}.")]
-        for key in given.keys() - _OBSERVATION
-    }
-    count = _try(errors, given, "count", lambda value: read_count(value, 0, HIGHEST_COUNT))
-    of = _try(errors, given, "of", lambda value: read_count(value, 0, HIGHEST_COUNT))
-    rate = _try(errors, given, "rate", lambda value: read_decimal(value, 9, PPB))
-    window = _try(errors, given, "window_days", lambda value: read_count(value, 1, 366))
-    segment = _try(errors, given, "segment", _read_segment)
+    errors: dict[str, Any] = {}
+    read: dict[str, Any] = {}
+    for key, value in given.items():
+        if key not in _OBSERVATION:
+            errors[key] = [Refusal("unknown_field", f"Allowed are {', '.join(sorted(_OBSERVATION))}.")]
+        elif value is not None:
+            try:
+                read[key] = _OBSERVATION[key](value)
+            except ValidationError as error:
+                errors[key] = error.messages
     if errors:
         raise ValidationError(errors)
+    count, of, rate = read.get("count"), read.get("of"), read.get("rate")
     if count is None and of is None and rate is None:
         if given.keys() & {"count", "of", "rate"}:
             return None
@@ -332,24 +345,18 @@ def read_observation(given: Any) -> Measured | None:
         raise refuse("half_a_pair", "`of` needs `count`: how many of them.")
     if count is not None and of is not None and count > of:
         raise refuse("count_above_of", f"{count} of {of} is impossible: `count` may be at most `of`.")
-    return Measured(count, of, rate, window, segment)
+    return Measured(count, of, rate, read.get("window_days"), read.get("segment"))
 
 
-def _try(errors: dict[str, Any], given: Mapping[str, Any], key: str, read: Callable[[Any], T]) -> T | None:
-    value = given.get(key)
-    if value is None:
-        return None
-    try:
-        return read(value)
-    except ValidationError as error:
-        errors[key] = error.messages
-        return None
-
-
-def _read_segment(value: Any) -> str:
-    if not isinstance(value, str) or not SEGMENT.fullmatch(value):
-        raise refuse("not_a_segment", "Allowed are seller_fulfilled, amazon_fulfilled, business and category:<key>.")
-    return value
+# The account's fulfillment that a sale's channel belongs to; Seller Flex is neither.
+CHANNEL_OF_ACCOUNT = {
+    "seller": "seller",
+    "seller_prime": "seller",
+    "easy_ship": "seller",
+    "self_ship": "seller",
+    "amazon": "amazon",
+    "seller_flex": None,
+}
 
 
 class Facts(Value):
@@ -361,7 +368,7 @@ class Facts(Value):
     def read(self, value: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise refuse("not_an_object", "This has to be an object of facts by name.")
-        return {name: given for name, given in value.items() if given is not None}
+        return value
 
 
 class Strict(Schema):
@@ -660,6 +667,10 @@ def flatten_assessment(catalog: Catalog, body: Any, program: str, as_of: date) -
         problems.append(Problem("/lines", "wrong_length", "A row has at most one fee line."))
     elif lines:
         loaded = _load(FeeLineSchema(), lines[0])
+        channel = loaded.get("fulfillment")
+        if channel is not None and CHANNEL_OF_ACCOUNT[channel] != facts.pop("fulfillment", None):
+            detail = "A row has one fulfillment, for the account and its sale: give facts.fulfillment to match this."
+            problems.append(Problem("/lines/0/fulfillment", "not_allowed", detail))
         cells |= {name: _cell(value) for name, value in lines[0].items() if loaded.get(name) is not None}
     if body.get("established_in") is not None:
         cells["established_in"] = str(body["established_in"])
@@ -743,14 +754,25 @@ def _assessment(catalog: Catalog, data: Mapping[str, Any], today: date) -> Asses
     )
 
 
+@lru_cache(maxsize=8)
+def _no_such_fact(vocabulary: Vocabulary) -> str:
+    return f"There is no such fact. There are {', '.join(vocabulary.facts)}."
+
+
+@lru_cache(maxsize=8)
+def _no_such_metric(vocabulary: Vocabulary) -> str:
+    return f"There is no such metric. There are {', '.join(vocabulary.metrics)}."
+
+
 def _facts(vocabulary: Vocabulary, given: Mapping[str, Any], problems: list[Problem]) -> dict[str, FactValue]:
     facts: dict[str, FactValue] = {}
-    unknown = f"There is no such fact. There are {', '.join(vocabulary.facts)}."
     for name, value in given.items():
         pointer = f"/facts/{escape(name)}"
         fact = vocabulary.facts.get(name)
         if fact is None:
-            problems.append(Problem(pointer, "unknown_field", unknown))
+            problems.append(Problem(pointer, "unknown_field", _no_such_fact(vocabulary)))
+            continue
+        if value is None:
             continue
         try:
             facts[name] = read_fact(fact, value)
@@ -779,12 +801,11 @@ def _observations(
     vocabulary: Vocabulary, given: Mapping[str, list[tuple[str, Measured]]], problems: list[Problem]
 ) -> dict[Slot, Observation]:
     observations: dict[Slot, Observation] = {}
-    unknown = f"There is no such metric. There are {', '.join(vocabulary.metrics)}."
     for name, several in given.items():
         pointer = f"/metrics/{escape(name)}"
         metric = vocabulary.metrics.get(name)
         if metric is None:
-            problems.append(Problem(pointer, "unknown_field", unknown))
+            problems.append(Problem(pointer, "unknown_field", _no_such_metric(vocabulary)))
             continue
         for place, seen in several:
             slot = slot_of(metric, seen.window_days, seen.segment)

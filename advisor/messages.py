@@ -74,6 +74,7 @@ ADVICE_REASONS = {
     "cost_unknown": "At least one cost is not given.",
     "tax_unknown": "At least one price includes tax, and no tax rate is given: what is left of it is unknown.",
     "units_unknown": "The additional units of at least one product are not known.",
+    "scenarios_differ": "The products do not have the same scenarios, so their sums cannot be compared with the cost.",
     "contribution_covers_fixed_cost": "In every scenario the additional sales contribute at least the fixed monthly cost.",
     "contribution_below_fixed_cost": "In no scenario do the additional sales contribute the fixed monthly cost.",
     "depends_on_scenario": "Some scenarios cover the fixed monthly cost and some do not; the break-even units tell where it turns.",
@@ -158,6 +159,7 @@ class Messages:
         return self.text(BARS[comparison], {"value": value})
 
 
+@lru_cache(maxsize=1)
 def available_locales() -> list[str]:
     """List the languages there are catalogs for, English first."""
     return [DEFAULT_LOCALE, *sorted(path.parent.parent.name for path in TRANSLATIONS.glob("*/LC_MESSAGES/messages.mo"))]

@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import nan
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -28,6 +29,8 @@ GOAL = 0.75
 HEADERS = {"Content-Type": "application/json", "Accept": "application/json"}
 ANSWERS = "BENCHMARK_ANSWERS"  # the environment variable that tells the bare application where its answers are
 
+Server = subprocess.Popen[bytes]
+
 
 def bodies(number: int) -> list[bytes]:
     """Make requests like real ones: eight metrics around the bars, some not known, facts, and a seller."""
@@ -35,7 +38,6 @@ def bodies(number: int) -> list[bytes]:
     made = []
     for index in range(number):
         orders = draw.randint(150, 6000)
-        rate = {"window_days": 30}
         metrics: dict[str, Any] = {
             "order_defect_rate": {"count": draw.randint(0, orders // 120), "of": orders},
             "pre_fulfillment_cancellation_rate": {
@@ -43,8 +45,8 @@ def bodies(number: int) -> list[bytes]:
                 "of": orders // 8,
                 "window_days": 7,
             },
-            "late_shipment_rate": {"count": draw.randint(0, orders // 80), "of": orders // 2, **rate},
-            "valid_tracking_rate": {"rate": f"0.{draw.randint(930, 999)}", **rate},
+            "late_shipment_rate": {"count": draw.randint(0, orders // 80), "of": orders // 2, "window_days": 30},
+            "valid_tracking_rate": {"rate": f"0.{draw.randint(930, 999)}", "window_days": 30},
             "negative_feedback_rate": {"count": 0, "of": orders},
             "a_to_z_claim_rate": {"count": 0, "of": orders},
             "chargeback_rate": {"count": 0, "of": orders},
@@ -83,8 +85,8 @@ def bare() -> Any:
 
 
 @contextmanager
-def served(application: str, workers: int, threads: int, environment: dict[str, str]) -> Iterator[int]:
-    """Serve an application under gunicorn; gives its port once it answers."""
+def served(application: str, workers: int, threads: int, environment: dict[str, str]) -> Iterator[tuple[int, Server]]:
+    """Serve an application under gunicorn; gives its port and process once it answers."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--worker-class", "gthread"]
@@ -94,13 +96,26 @@ def served(application: str, workers: int, threads: int, environment: dict[str, 
         process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **environment})
         try:
             wait_until_ready(port, process)
-            yield port
+            yield port, process
         finally:
             process.terminate()
             process.wait()
 
 
-def wait_until_ready(port: int, process: "subprocess.Popen[bytes]") -> None:
+def cpu_seconds(server: Server) -> float:
+    """Say how much CPU a server and its workers have used; nan where there is no /proc to ask."""
+    ticks = 0
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+        except OSError:
+            continue
+        if server.pid in (int(path.parent.name), int(fields[1])):
+            ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK") if ticks else nan
+
+
+def wait_until_ready(port: int, process: Server) -> None:
     """Ask until the server answers 200; exits when it has ended, or after a minute."""
     for _ in range(6000):
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
@@ -119,7 +134,7 @@ def wait_until_ready(port: int, process: "subprocess.Popen[bytes]") -> None:
 
 
 def ask(port: int, connections: int, seconds: float) -> dict[str, Any]:
-    """Be the client: send bodies in turn over a few connections; gives the requests a second and the median wait."""
+    """Be the client: send bodies in turn over a few connections; gives how many there were, and how fast."""
     sent = bodies(BODIES)
     waits: list[float] = []
     failures: list[int] = []
@@ -145,7 +160,7 @@ def ask(port: int, connections: int, seconds: float) -> dict[str, Any]:
     for worker in workers:
         worker.join()
     taken = time.perf_counter() - started
-    return {"per_second": len(waits) / taken, "wait": median(waits), "failures": failures[:3]}
+    return {"requests": len(waits), "per_second": len(waits) / taken, "wait": median(waits), "failures": failures[:3]}
 
 
 def client(port: int, connections: int, seconds: float) -> dict[str, Any]:
@@ -188,35 +203,40 @@ def main() -> None:
         print(json.dumps(ask(given.client, given.connections, given.seconds)))
         return
     waits: dict[str, list[float]] = {"advisor": [], "bare Flask": []}
+    cpu: dict[str, list[float]] = {"advisor": [], "bare Flask": []}
     with tempfile.TemporaryDirectory() as directory:
         answers = Path(directory, "answers.json")
         how = (given.workers, given.threads, {ANSWERS: str(answers)})
         with served("advisor.web:create_app()", *how) as advisor:
-            size = collect_answers(advisor, answers)
-            with served("api:bare()", *how) as flask:
+            size = collect_answers(advisor[0], answers)
+            with served("api:bare()", *how) as bare_flask:
 
-                def measure(name: str, port: int) -> float:
+                def measure(name: str, port: int, server: Server) -> float:
+                    before = cpu_seconds(server)
                     found = client(port, given.connections, given.seconds)
+                    cpu[name].append((cpu_seconds(server) - before) * 1000 / found["requests"])
                     waits[name].append(found["wait"] * 1000)
                     return float(found["per_second"])
 
-                ports = {"advisor": advisor, "bare Flask": flask}
-                for port in ports.values():
+                for port, _ in (advisor, bare_flask):
                     client(port, given.connections, 1)
-                found = take_turns(
-                    given.rounds, {name: lambda name=name: measure(name, ports[name]) for name in ports}
-                )
+                sides = {
+                    "advisor": lambda: measure("advisor", *advisor),
+                    "bare Flask": lambda: measure("bare Flask", *bare_flask),
+                }
+                found = take_turns(given.rounds, sides)
     print(
         f"POST /v1/assessments, {BODIES} bodies, answers of {size:,} bytes, gunicorn with {given.workers} gthread "
         f"worker(s) of {given.threads} threads, {given.connections} connections, {given.rounds} rounds of "
         f"{given.seconds:g} s each"
     )
     table(
-        ("", "requests a second", "median wait in ms"),
-        [(name, spread(found[name], 0), spread(waits[name])) for name in found],
+        ("", "requests a second", "median wait in ms", "server CPU in ms per request"),
+        [(name, spread(found[name], 0), spread(waits[name]), spread(cpu[name])) for name in found],
     )
     shares = ratios(found["advisor"], found["bare Flask"])
-    print(f"advisor / bare Flask, round by round: {spread(shares)}")
+    print(f"requests a second, advisor / bare Flask, round by round: {spread(shares)}")
+    print(f"server CPU per request, bare Flask / advisor: {spread(ratios(cpu['bare Flask'], cpu['advisor']))}")
     verdict("requests a second, advisor / bare Flask", median(shares), GOAL, at_most=False)
 
 

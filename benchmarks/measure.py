@@ -37,10 +37,18 @@ def run(*command: str) -> Run:
     return Run(seconds, usage.ru_maxrss / unit)
 
 
-def take_turns(rounds: int, sides: Mapping[str, Callable[[], float]]) -> dict[str, list[float]]:
-    """Measure each side once a round, A B A B ..., so that a noisy neighbour disturbs all of them alike."""
+def take_turns(
+    rounds: int, sides: Mapping[str, Callable[[], float]], most_seconds: float = 120
+) -> dict[str, list[float]]:
+    """Measure each side once a round, A B A B ..., so that a noisy neighbour disturbs all of them alike.
+
+    Once so many seconds have gone by, no further round begins.
+    """
     found: dict[str, list[float]] = {name: [] for name in sides}
-    for _ in range(rounds):
+    started = time.perf_counter()
+    for number in range(rounds):
+        if number and time.perf_counter() - started > most_seconds:
+            break
         for name, measure in sides.items():
             found[name].append(measure())
     return found

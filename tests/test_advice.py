@@ -129,6 +129,7 @@ def test_fix_first_whatever_the_money_says(catalog: Catalog) -> None:
                         "category": "home",
                         "price": "40",
                         "unit_cost": "9",
+                        "fulfillment_cost": "0",
                         "current_monthly_units": 100,
                         "tax_rate": "0.1",
                     }
@@ -184,8 +185,17 @@ def test_without_a_product_there_is_nothing_to_weigh(catalog: Catalog) -> None:
     assert (result.action, result.reasons) == ("need_more_information", ("no_lines",))
 
 
-def test_a_seller_who_ships_needs_no_fulfillment_cost(catalog: Catalog) -> None:
-    assert recommendation(catalog, asked(without=("fulfillment_cost",)))[0] == "join"
+def test_a_cost_of_nothing_has_to_be_said(catalog: Catalog) -> None:
+    """A fulfillment cost that is not given is unknown, never nothing."""
+    assert recommendation(catalog, asked(without=("fulfillment_cost",))) == ("need_more_information", ["cost_unknown"])
+    assert recommendation(catalog, asked({"fulfillment_cost": "0"}))[0] == "join"
+
+
+def test_products_with_different_scenarios_cannot_be_summed(catalog: Catalog) -> None:
+    """Each sum would bear the whole fixed cost with a part of the products."""
+    line = REQUEST["lines"][0]
+    other = line | {"scenarios": [{"name": "other", "monthly_units": 500}]}
+    assert recommendation(catalog, asked(lines=[line, other])) == ("need_more_information", ["scenarios_differ"])
 
 
 @pytest.mark.parametrize(
@@ -394,6 +404,7 @@ def test_japan_is_weighed_in_whole_yen(catalog: Catalog) -> None:
         "category": "office",
         "price": "4000",
         "unit_cost": "3000",
+        "fulfillment_cost": "0",
         "tax_rate": "0",
         "scenarios": [{"name": "one", "monthly_units": 10}],
     }

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import product
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -70,7 +71,7 @@ class Column:
 # Accounts
 
 
-def columns_of(program: Program, vocabulary: Vocabulary, random: Random, priced: bool) -> list[Column]:
+def columns_of(program: Program, vocabulary: Vocabulary, random: Random, priced: bool, few: bool) -> list[Column]:
     """Choose the columns of a file: every metric the program reads, for its windows and segments and some others."""
     windows: dict[str, set[int | None]] = {}
     segments: dict[str, set[str | None]] = {}
@@ -87,13 +88,14 @@ def columns_of(program: Program, vocabulary: Vocabulary, random: Random, priced:
     found: dict[Slot, Column] = {}
     for key in windows:
         metric = vocabulary.metrics[key]
-        named = [(window, segment) for window in windows[key] for segment in segments[key]]
+        every = [sorted(several[key], key=str) for several in (windows, segments)]  # a set has another order each time
+        named = list(product(*every))
         others = [(random.choice((3, 14, 365)), None), (random.choice(sorted(windows[key], key=str)), "business")]
         if metric.seller_fulfilled_only:
             others.append((max(windows[key], key=lambda days: days or 0), "seller_fulfilled"))
         for window, segment in [*named, random.choice(others)]:
             own = window == max(windows[key], key=lambda days: days or 0)
-            if not own and random.random() < 0.4:
+            if not own and random.random() < (0.9 if few else 0.65):
                 continue
             stem = "_".join(part for part in (key, segment, window and f"{window}d") if part)
             slot = slot_of(metric, window, segment)
@@ -113,7 +115,7 @@ def columns_of(program: Program, vocabulary: Vocabulary, random: Random, priced:
 def account_rows(
     program: Program, vocabulary: Vocabulary, columns: Sequence[Column], places: Sequence[str], random: Random
 ) -> Iterator[Row]:
-    """Make accounts without end, the marketplaces in turn."""
+    """Make accounts without end, the marketplaces in turn; those whose cells are all good are eligible."""
     while True:
         for place in places:
             cells: dict[str, str] = {}
@@ -123,7 +125,9 @@ def account_rows(
             for column in columns:
                 if random.random() < missing:
                     if random.random() < 0.1:
-                        cells[column.name if column.rate else f"{column.name}_count"] = random.choice(["N/A", " ", "n/a"])
+                        cells[column.name if column.rate else f"{column.name}_count"] = random.choice(
+                            ["N/A", " ", "n/a"]
+                        )
                         if not column.rate and column.metric.kind == "rate":
                             cells[f"{column.name}_of"] = "N/A"
                     continue
@@ -150,7 +154,9 @@ def observation(column: Column, shared: int, bad: bool, random: Random) -> Obser
         limit = max(column.limits or [0]) if high else min(column.limits or [PPM])
         step = random.choice((1, 2, 5000)) if high else -random.choice((1, 2, 5000))
     if column.rate and (not column.counts or random.random() < 0.4):
-        ppb = random.choice((0, PPB, random.randrange(PPB + 1))) if bad and random.random() < 0.2 else limit * 1000 + step
+        ppb = (
+            random.choice((0, PPB, random.randrange(PPB + 1))) if bad and random.random() < 0.2 else limit * 1000 + step
+        )
         return Observation.of_rate(min(max(ppb, 0), PPB))
     of = shared if random.random() < 0.6 else random.choice((*TOTALS, random.randrange(1, 5000)))
     if not bad:
@@ -172,13 +178,11 @@ def observation_cells(column: Column, seen: Observation, random: Random) -> dict
         plain = format_decimal(seen.count, 9)
         short = plain.rstrip("0").rstrip(".")
         percent = format_decimal(seen.count, 7).rstrip("0").rstrip(".")
-        ways = [plain, plain + "00", short, f" {short} ", f"{percent}%", f"{percent} %"]
+        ways = [plain, short, f" {short} ", f"{percent}%", f"{percent} %"]
         return {column.name: random.choice(ways)}
     cells = {f"{column.name}_count": random.choice((str(seen.count), f"00{seen.count}"))}
     if seen.of is not None:
         cells[f"{column.name}_of"] = str(seen.of)
-    elif random.random() < 0.5 and column.name.islower():
-        return cells
     return cells
 
 
@@ -226,7 +230,8 @@ def add_sale(row: Row, schedule: FeeSchedule, category: str, edge: int, random: 
 
     def money(name: str, value: int) -> int:
         text = format_decimal(value, decimals)
-        row.cells[name] = random.choice((text, text, f"0{text}", f"{text}.00" if not decimals else f"{text}0000"))
+        padded = f"0{text}" if value < HIGHEST_AMOUNT else text
+        row.cells[name] = random.choice((text, text, padded, f"{text}.00" if not decimals else f"{text}0000"))
         return value
 
     channels = schedule.channels if schedule.covered else CHANNELS
@@ -290,7 +295,10 @@ def sales(catalog: Catalog, places: Sequence[str], day: date, random: Random) ->
             (key, edge)
             for category in schedule.categories.values()
             for key in (category.key, *category.also_known_as)
-            for edge in {edge for version in category.versions for edge in edges_of(version, schedule)}
+            for edge in {
+                edge for rule in category.versions if rule.validity.covers(day) for edge in edges_of(rule, schedule)
+            }
+            or {500}
         ] or [("anything", 500)]
         random.shuffle(found[place])
     return found
@@ -304,7 +312,13 @@ def place_text(place: str, random: Random) -> str:
 
 
 def scored_rows(
-    catalog: Catalog, rows: Sequence[Row], program: str, day: date, marketplace: str | None, folder: Path, random: Random
+    catalog: Catalog,
+    rows: Sequence[Row],
+    program: str,
+    day: date,
+    marketplace: str | None,
+    folder: Path,
+    random: Random,
 ) -> list[dict[str, Any]]:
     """Write the rows as a CSV file, score it, and read the results."""
     names = {name.lower(): name for row in rows for name in row.cells}
@@ -389,19 +403,28 @@ def compare(
 
 
 def run(
-    catalog: Catalog, program_id: str, day: date, marketplace: str | None, folder: Path, seed: str, number: int, priced: bool
+    catalog: Catalog,
+    program_id: str,
+    day: date,
+    marketplace: str | None,
+    folder: Path,
+    seed: str,
+    number: int,
+    priced: bool,
+    order: Sequence[str] = (),
 ) -> Counter[str]:
     """Generate a file of so many rows, score it and compare."""
     random = Random(seed)
     program = catalog.program(program_id)
     places = MARKETPLACES if marketplace is None else (marketplace,)
-    columns = columns_of(program, catalog.vocabulary, random, priced)
-    stream = account_rows(program, catalog.vocabulary, columns, places, random)
+    columns = columns_of(program, catalog.vocabulary, random, priced, few=marketplace is not None or priced)
+    stream = account_rows(program, catalog.vocabulary, columns, order or places, random)
     rows = [next(stream) for _ in range(number)]
     if priced:
         left = sales(catalog, places, day, random)
-        for index, row in enumerate(rows):
-            category, edge = left[row.place][index // len(places) % len(left[row.place])]
+        for row in rows:
+            category, edge = left[row.place].pop()
+            left[row.place].insert(0, (category, edge))
             add_sale(row, catalog.schedule(row.place), category, edge, random)
     found = scored_rows(catalog, rows, program_id, day, marketplace, folder, random)
     return compare(catalog, program, rows, found, day, priced)
@@ -417,7 +440,7 @@ def test_every_program_is_compared(catalog: Catalog) -> None:
 @pytest.mark.parametrize("day", DAYS, ids=str)
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_accounts_of_every_marketplace_in_one_file(catalog: Catalog, tmp_path: Path, program: str, day: date) -> None:
-    seen = run(catalog, program, day, None, tmp_path, f"{program} {day}", 1650, priced=False)
+    seen = run(catalog, program, day, None, tmp_path, f"{program} {day}", 990, priced=False)
     covered = {place for place in MARKETPLACES if rules_in_force(catalog.program(program), place, day)}
     wanted = {"eligible", "not_eligible", "undetermined", "outcome met", "outcome missed", "outcome unknown"}
     assert not covered or wanted <= seen.keys()
@@ -426,17 +449,16 @@ def test_accounts_of_every_marketplace_in_one_file(catalog: Catalog, tmp_path: P
 
 @pytest.mark.parametrize("number", range(len(MARKETPLACES)), ids=MARKETPLACES)
 def test_accounts_of_one_marketplace_named_by_an_option(catalog: Catalog, tmp_path: Path, number: int) -> None:
-    place = MARKETPLACES[number]
-    for index, program in enumerate(PROGRAMS):
-        day = DAYS[0] if index == number % 3 else DAYS[(number + index) % len(DAYS)]
-        run(catalog, program, day, place, tmp_path, f"{place} {program}", 150, priced=index == number % 3)
+    place, program, day = MARKETPLACES[number], PROGRAMS[number % 3], DAYS[number % len(DAYS)]
+    run(catalog, program, day, place, tmp_path, f"{place} {program}", 400, priced=number % 3 == 2)
 
 
 @pytest.mark.parametrize("day", DAYS, ids=str)
 def test_sales_of_every_category_and_edge(catalog: Catalog, tmp_path: Path, day: date) -> None:
-    seen = run(catalog, PROGRAMS[2], day, None, tmp_path, f"sales {day}", 11 * 800, priced=True)
+    every = [place for place, several in sales(catalog, MARKETPLACES, day, Random(0)).items() for _ in several]
+    seen = run(catalog, PROGRAMS[2], day, None, tmp_path, f"sales {day}", len(every), priced=True, order=every)
     if day == DAYS[0]:
-        assert seen["complete"] > 1000
+        assert seen["complete"] > 400
         assert {
             "not_covered",
             "closing_fee_unknown",
@@ -452,6 +474,11 @@ def test_sales_of_every_category_and_edge(catalog: Catalog, tmp_path: Path, day:
         } <= seen.keys()
 
 
-@pytest.mark.parametrize("program", PROGRAMS[:2])
-def test_accounts_and_sales_together(catalog: Catalog, tmp_path: Path, program: str) -> None:
-    run(catalog, program, DAYS[0], None, tmp_path, f"together {program}", 1100, priced=True)
+def test_accounts_and_sales_together(catalog: Catalog, tmp_path: Path) -> None:
+    run(catalog, PROGRAMS[0], DAYS[0], None, tmp_path, "together", 990, priced=True)
+
+
+@pytest.fixture(autouse=True)
+def no_profitable_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files do not have them, and they take longer to find than everything else."""
+    monkeypatch.setattr("advisor.domain.fees.profitable_ranges", lambda *_: None)

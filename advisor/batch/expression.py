@@ -44,6 +44,7 @@ from advisor.domain.program import (
     rules_in_force,
 )
 from advisor.domain.sources import in_force
+from advisor.inputs import CHANNEL_OF_ACCOUNT
 
 Column = Any  # an Ibis column: its operators are untyped
 
@@ -157,9 +158,9 @@ def _as_text(column: Column) -> Column:
 
 def _exact_text(column: Column) -> Column:
     """Write a float with nine decimals where that is exactly it; otherwise in a way that the checks refuse."""
-    fixed = column.cast("decimal(28, 9)")
+    fixed = column.try_cast("decimal(28, 9)")
     text = column.cast("string") + " (not exact)"
-    return ibis.ifelse(fixed.cast("float64") == column, _trimmed(fixed.cast("string")), text)
+    return ibis.ifelse(_true(fixed.cast("float64") == column), _trimmed(fixed.cast("string")), text)
 
 
 def _trimmed(text: Column) -> Column:
@@ -284,14 +285,12 @@ class Columns:
         elif fact.kind == "integer":
             self._keep(name, self._whole(cell, fact.lowest or 0, fact.highest or HIGHEST_COUNT))
         elif fact.key == "fulfillment" and self.layout.priced:
-            channels = sorted({channel for place in self.places for channel in self.catalog.schedule(place).channels})
-            text = self._word(cell, [*channels, "both"])
-            self._keep("channel", text.fill_null("seller"))
-            standing = {"seller": "seller", "seller_prime": "seller", "easy_ship": "seller", "self_ship": "seller"}
-            standing |= {"amazon": "amazon", "both": "both"}
-            self._keep(
-                name, ibis.cases(*((text == word, kind) for word, kind in standing.items()), else_=_null("string"))
-            )
+            words = [*CHANNELS, "both"]
+            text = self._word(cell, words)
+            self._keep("channel", ibis.ifelse(text.isin(words), text, "seller"))
+            standing = {**CHANNEL_OF_ACCOUNT, "both": "both"}
+            kinds = [(text == word, kind) for word, kind in standing.items() if kind is not None]
+            self._keep(name, ibis.cases(*kinds, else_=_null("string")))
         elif fact.kind == "choice":
             self._keep(name, self._word(cell, fact.choices))
         else:
@@ -314,7 +313,8 @@ class Columns:
                 of = self._whole(counts.of, 0, HIGHEST_COUNT)
             if counts and counts.count and counts.of:
                 half = "A count and its total belong together: fill in both, or neither."
-                self._check(counts.count, "half_a_pair", half, count.notnull() != of.notnull())
+                is_half = self._text(counts.count).isnull() != self._text(counts.of).isnull()
+                self._check(counts.count, "half_a_pair", half, is_half)
                 self._check(counts.count, "count_above_of", "The count may be at most its total.", count > of)
                 if rate_cell:
                     both = "Give either the rate, or the counts: not both."

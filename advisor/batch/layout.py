@@ -119,6 +119,9 @@ def read_layout(
         problems.append(
             Problem("seller_id", "missing", "There is no column seller_id. It names the account of each row.")
         )
+    if not layout.priced and "refund_rate" in layout.fees:
+        # One name for two things: a sale's refund rate in a file with sales, the account's in any other.
+        reader.take_metric(layout.fees.pop("refund_rate"), problems)
     if layout.priced and not {"category", "price"} <= set(layout.fees):
         missing = next(name for name in ("category", "price") if name not in layout.fees)
         problems.append(Problem(missing, "missing", "Fees need both a column category and a column price."))
@@ -153,6 +156,12 @@ class _NameReader:
             layout.other.append(cell.name)
             return False
         return True
+
+    def take_metric(self, cell: Cell, problems: list[Problem]) -> None:
+        """File a cell whose name is known to be that of a metric."""
+        match = self.pattern.fullmatch(cell.name.lower())
+        if match:
+            self._take_observation(cell, match, problems)
 
     def _take_observation(self, cell: Cell, match: re.Match[str], problems: list[Problem]) -> None:
         metric = self.vocabulary.metrics[match[1]]

@@ -8,12 +8,13 @@ row alone; what is wrong with the file's form (not text, no header, no rows) ref
 import csv
 import io
 import re
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from operator import methodcaller
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TextIO
 
 import orjson
 
@@ -25,7 +26,7 @@ from advisor.inputs import flatten_assessment
 BLOCK = 4 * 2**20
 LONGEST_ROW = 2**20
 LONGEST_CELL = 2**16
-MOST_COLUMNS = 1000
+MOST_COLUMNS = 500
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+\Z")
 _MAGIC = {
@@ -65,6 +66,19 @@ class Rows:
     decimal_comma: bool = False
 
 
+class RowWriter:
+    """Writes CSV rows that end in a line feed. Quotes a carriage return too, which Python writes bare before 3.13."""
+
+    def __init__(self, out: TextIO) -> None:
+        self.plain = csv.writer(out, lineterminator="\n")
+        self.quoted = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
+
+    def write(self, cells: Sequence[str]) -> None:
+        """Write one row."""
+        writer = self.quoted if any("\r" in cell for cell in cells) else self.plain
+        writer.writerow(cells)
+
+
 def read_csv(stream: BinaryIO, spool: Path, progress: Progress) -> Rows:
     """Read a CSV file into `spool`. Raises UnreadableInput when the file as a whole cannot be used."""
     return _CsvReader(stream, progress).run(spool)
@@ -91,7 +105,7 @@ class _CsvReader:
         rows = Rows(header, path=spool, decimal_comma=delimiter == ";")
         with spool.open("wb") as out:
             text = io.TextIOWrapper(out, encoding="utf-8", newline="", write_through=True)
-            writer = csv.writer(text, lineterminator="\n")
+            writer = RowWriter(text)
             self._rows(lines, rows, delimiter, writer)
             while block := self._next_block():
                 if not self._plain_block(block, rows, delimiter, out):
@@ -172,7 +186,7 @@ class _CsvReader:
         rows.count += len(lines)
         return True
 
-    def _rows(self, lines: Iterator[str], rows: Rows, delimiter: str, writer: Any) -> None:
+    def _rows(self, lines: Iterator[str], rows: Rows, delimiter: str, writer: "RowWriter") -> None:
         """Read rows one by one; a row that is not well-formed is rejected and reading goes on with the next line."""
         pending = _Pushback(lines, self)
         while True:
@@ -196,7 +210,7 @@ class _CsvReader:
             else:
                 reject = _form_reject(rows.count, cells, rows.header)
             if reject is None:
-                writer.writerow([rows.count, *cells])
+                writer.write([str(rows.count), *cells])
             else:
                 rows.rejects.append(reject)
 
@@ -207,6 +221,7 @@ class _Pushback:
     def __init__(self, lines: Iterator[str], reader: _CsvReader) -> None:
         self.lines = lines
         self.reader = reader
+        self.given_back: deque[str] = deque()
         self.taken: list[str] = []
         self.size = 0
 
@@ -220,7 +235,7 @@ class _Pushback:
     def __next__(self) -> str:
         if self.size > LONGEST_ROW:
             raise StopIteration
-        line = next(self.lines, None)
+        line = self.given_back.popleft() if self.given_back else next(self.lines, None)
         if line is None and self.taken:
             block = self.reader._next_block()
             self.lines = self.reader._lines(block)
@@ -233,7 +248,7 @@ class _Pushback:
 
     def go_back_to_second_line(self) -> None:
         """Give back every line after the first."""
-        self.lines = chain(self.taken[1:], self.lines)
+        self.given_back.extendleft(reversed(self.taken[1:]))
 
 
 def _csv_reason(error: csv.Error) -> str:
@@ -289,10 +304,10 @@ def read_ndjson(stream: BinaryIO, spool: Path, progress: Progress, catalog: Cata
         raise UnreadableInput("not_json", f"No line of this file can be read. Row {first.row}: {first.reason}")
     rows.header = list(columns)
     with flat.open("rb") as read, spool.open("w", encoding="utf-8", newline="") as write:
-        writer = csv.writer(write, lineterminator="\n")
+        writer = RowWriter(write)
         for line in read:
             number, cells = orjson.loads(line)
-            writer.writerow([number, *(cells.get(name, "") for name in columns)])
+            writer.write([str(number), *(cells.get(name, "") for name in columns)])
     flat.unlink()
     return rows
 

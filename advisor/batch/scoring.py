@@ -109,7 +109,18 @@ def score(job: Job, catalog: Catalog, progress: Progress | None = None) -> Resul
         source = _stdin_copy(work) if job.source is None and job.source_format == "parquet" else job.source
         with _locked_engine(work, source if job.source_format == "parquet" else None, job.threads) as engine:
             rows = _read(job, source, work, catalog, progress, engine)
-            return _Run(job, catalog, program, engine, work, rows, progress).run()
+            try:
+                return _Run(job, catalog, program, engine, work, rows, progress).run()
+            except duckdb.OutOfMemoryException:
+                raise UnreadableInput(
+                    "too_large",
+                    f"This file has {len(rows.header)} columns, and needs more than {MEMORY} of memory. "
+                    "Leave out the columns that the results do not need.",
+                ) from None
+            except RuntimeError as error:
+                if str(error) == "Query interrupted":  # what DuckDB makes of KeyboardInterrupt
+                    raise KeyboardInterrupt from None
+                raise
 
 
 def _check_paths(job: Job) -> None:
@@ -119,11 +130,25 @@ def _check_paths(job: Job) -> None:
         raise AdvisorError(f"{job.source} {what}. Name a file of accounts, or - for standard input.")
     if job.target is not None and job.target.is_dir():
         raise AdvisorError(f"{job.target} is a directory. Name a file for the results.")
+    if job.target is not None and job.target.exists() and not job.target.is_file():
+        raise AdvisorError(f"{job.target} is no regular file. Name one, or - for standard output.")
     if job.target is not None and not job.target.parent.is_dir():
         raise AdvisorError(f"The directory {job.target.parent} does not exist. Make it, or name another file.")
-    named = [path.resolve() for path in (job.source, job.target, job.rejects) if path is not None]
+    rejects = _rejects_path(job)
+    if rejects is not None and rejects.is_dir():
+        raise AdvisorError(f"{rejects} is a directory. Name a file for the rejects.")
+    if rejects is not None and not rejects.parent.is_dir():
+        raise AdvisorError(f"The directory {rejects.parent} does not exist. Make it, or name another file.")
+    named = [path.resolve() for path in (job.source, job.target, rejects) if path is not None]
     if len(set(named)) < len(named):
         raise AdvisorError("The file of accounts, the results and the rejects have to be different files.")
+
+
+def _rejects_path(job: Job) -> Path | None:
+    """Say where rejected rows go: None is standard error."""
+    if job.rejects is not None or job.target is None:
+        return job.rejects
+    return job.target.with_name(job.target.name + ".rejects.csv")
 
 
 @contextmanager
@@ -204,7 +229,7 @@ def _read_parquet(engine: Backend, source: Path) -> Rows:
         path = _literal(str(source.resolve()))
         engine.raw_sql(f"CREATE VIEW input AS SELECT * FROM read_parquet({path}, file_row_number = true)")
         header = [name for name in engine.table("input").columns if name != "file_row_number"]
-        count = engine.table("input").count().execute()
+        ((count,),) = engine.con.execute("SELECT count(*) FROM input").fetchall()
     except duckdb.Error as error:
         raise UnreadableInput(
             "not_parquet", f"This is no Parquet file that can be read: {_first_line(error)}"
@@ -312,7 +337,7 @@ class _Run:
         good = self._steps("judged", good, judge.steps)
         kept = {
             header: _output_cell(good[name], job.target_format)
-            for name, header in zip(names, self.rows.header, strict=True)
+            for name, header in zip(names, self._output_header(), strict=True)
         }
         rates = rate_outputs(self.program, columns.places, job.as_of)
         answers = {
@@ -323,12 +348,28 @@ class _Run:
             answers |= {
                 name: _fee_output(good, name, self.catalog, columns.places, job.target_format) for name in FEE_OUTPUTS
             }
-        return good.select("row", **kept, **answers).order_by("row").drop("row")
+        order = "row"
+        while order in map(str.lower, kept):
+            order += "_"
+        output = {order: good["row"], **kept, **answers}
+        return good.select([value.name(name) for name, value in output.items()]).order_by(order).drop(order)
+
+    def _output_header(self) -> list[str]:
+        """Pass the input's header through; in CSV a name is made as harmless as a cell, and no two names become one."""
+        if self.job.target_format != "csv":
+            return self.rows.header
+        names: list[str] = []
+        for name in self.rows.header:
+            harmless = _harmless(name)
+            while harmless != name and (harmless in self.rows.header or harmless in names):
+                harmless = "'" + harmless
+            names.append(harmless)
+        return names
 
     def _step(self, name: str, expression: ir.Table) -> ir.Table:
         """Give an expression a name in the engine: what stands before it is then computed once, not copied into it."""
         self.engine.raw_sql(f"CREATE TEMP VIEW {name} AS {self.engine.compile(expression)}")
-        return self.engine.table(name)
+        return ibis.table(expression.schema(), name=name)
 
     def _steps(
         self, name: str, table: ir.Table, steps: Sequence[Callable[[ir.Table], dict[str, ir.Value]]]
@@ -391,10 +432,8 @@ class _Run:
 
     def _write_rejects(self, rejects: Sequence[Reject]) -> Path | None:
         """Write the rejects, or remove those of an earlier run; without a place for them they go to standard error."""
-        path = self.job.rejects
-        if path is None and self.job.target is not None:
-            path = self.job.target.with_name(self.job.target.name + ".rejects.csv")
-        if not rejects:
+        path = _rejects_path(self.job)
+        if not rejects and self.job.rejects is None:
             if path is not None:
                 path.unlink(missing_ok=True)
             return None
@@ -409,7 +448,7 @@ class _Run:
 
     def _deliver(self, scored: Path) -> None:
         if self.job.target is not None:
-            scored.replace(self.job.target)
+            scored.replace(self.job.target.resolve())
             return
         with scored.open("rb") as read:
             shutil.copyfileobj(read, sys.stdout.buffer)

@@ -1,5 +1,6 @@
 """Score a file of accounts from the command line: what its options mean, its progress, and its closing sentence."""
 
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,9 @@ EXTENSIONS = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson", ".parquet"
 def format_of(path: str, given: str | None, option: str, otherwise: str | None = None) -> str:
     """Tell a file's format by its option or its extension; raises InvalidInput where neither says."""
     found = given or EXTENSIONS.get(Path(path).suffix.lower()) or otherwise
+    if found is None and Path(path).suffix.lower() in (".xlsx", ".xls", ".ods"):
+        detail = f"{path} is a workbook. Save the sheet as “CSV UTF-8” and score that file."
+        raise InvalidInput([Problem(option, "not_allowed", detail)])
     if found is None:
         detail = f"The format of {path} cannot be told by its name. Give {option} csv, ndjson or parquet."
         raise InvalidInput([Problem(option, "not_allowed", detail)])
@@ -73,8 +77,18 @@ def job(
 
 def run(wanted: Job, catalog: Catalog) -> Result:
     """Score the file, with progress on standard error where that is a terminal."""
-    with _progress(wanted.source) as progress:
+    with _tidy_when_stopped(), _progress(wanted.source) as progress:
         return score(wanted, catalog, progress)
+
+
+@contextmanager
+def _tidy_when_stopped() -> Iterator[None]:
+    """Take SIGTERM like Ctrl-C, so that temporary files are removed then too."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class _Bars:

@@ -90,7 +90,7 @@ def _show_parts(to: Console, columns: Mapping[str, Answer], complete: bool, curr
         cells = ["unknown" if parts[key] is None else parts[key] for parts in columns.values()]
         made.add_row(text(known, style), *(text(cell, style) for cell in cells))
     shares = [parts["effective_rate"] for parts in columns.values()]
-    made.add_row("Fees as a share of it", *("unknown" if one is None else _percent(one, messages) for one in shares))
+    made.add_row("Fees as a share of sales", *("unknown" if one is None else _percent(one, messages) for one in shares))
     print_table(to, made)
 
 

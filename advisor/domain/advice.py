@@ -240,6 +240,8 @@ def _recommend(
         unknown.append("tax_unknown")
     if any("current_monthly_units_unknown" in line.warnings for line in lines):
         unknown.append("units_unknown")
+    if len({tuple(sorted(result.name for result in line.scenarios)) for line in lines}) > 1:
+        unknown.append("scenarios_differ")
     if unknown:
         return "need_more_information", tuple(unknown)
     after = [total.after_fixed_cost for total in totals if total.after_fixed_cost is not None]
@@ -251,5 +253,5 @@ def _recommend(
 
 
 def _cost_unknown(line: FeeLine) -> bool:
-    """Say whether a cost that decides the contribution is unknown: Amazon's own fulfillment is never free."""
-    return line.unit_cost is None or (line.fulfillment == "amazon" and line.fulfillment_cost is None)
+    """Say whether a cost that decides the contribution is unknown; a cost of nothing is given as 0."""
+    return line.unit_cost is None or line.fulfillment_cost is None

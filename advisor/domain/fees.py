@@ -239,12 +239,9 @@ class Parts:
         return Parts(*(None if part is None else part * units for part in self._values()))  # type: ignore[arg-type]
 
     def plus(self, other: "Parts") -> "Parts":
-        """Add part by part; unknown fees count as the known sum does, an unknown contribution stays unknown."""
-        mine, theirs = self._values(), other._values()
-        sums = [None if a is None and b is None else (a or 0) + (b or 0) for a, b in zip(mine, theirs, strict=True)]
-        if self.contribution is None or other.contribution is None:
-            sums[-1] = None
-        return Parts(*sums)  # type: ignore[arg-type]
+        """Add part by part: what is unknown in one is unknown in the sum, but for the sums of what is known."""
+        pairs = zip(self._values(), other._values(), strict=True)
+        return Parts(*(None if a is None or b is None else a + b for a, b in pairs))  # type: ignore[arg-type]
 
     def _values(self) -> list[int | None]:
         return [getattr(self, one.name) for one in fields(self)]

@@ -2,8 +2,8 @@
 
 import logging
 import re
+import secrets
 import time
-import uuid
 from typing import Any
 
 import orjson
@@ -16,6 +16,12 @@ from advisor.settings import Settings
 from advisor.web import api, documentation, logs, problems
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,100}", re.ASCII)
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+}
 log = logging.getLogger("advisor.web")
 
 
@@ -48,21 +54,17 @@ def _watch_requests(app: Flask) -> None:
     def start() -> None:
         g.started = time.perf_counter()
         given = request.headers.get("X-Request-Id", "")
-        g.request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        g.request_id = given if REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
 
     @app.after_request
     def finish(response: Response) -> Response:
-        headers = response.headers
-        headers["X-Request-Id"] = g.request_id
-        headers.setdefault("X-Content-Type-Options", "nosniff")
-        headers.setdefault("Referrer-Policy", "no-referrer")
-        headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-        headers.setdefault("Cache-Control", "no-store")
-        rule = request.url_rule
+        request_id, headers, rule = g.request_id, response.headers, request.url_rule
+        missing = [(name, value) for name, value in HEADERS.items() if name not in headers]
+        headers.extend([("X-Request-Id", request_id), *missing])
         log.info(
             "request",
             extra={
-                "request_id": g.request_id,
+                "request_id": request_id,
                 "method": request.method,
                 "route": rule.rule if rule else None,
                 "status": response.status_code,

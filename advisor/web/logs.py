@@ -1,10 +1,11 @@
 """Structured logs: one JSON object a line on standard error, with the request id; never a body or a query string."""
 
-import json
 import logging
 import sys
 from datetime import UTC, datetime
 from typing import Any
+
+import orjson
 
 FIELDS = ("request_id", "method", "route", "status", "milliseconds", "bytes_out")
 
@@ -25,7 +26,7 @@ class JsonLines(logging.Formatter):
         if record.exc_info and record.exc_info[0] is not None:
             line["exception"] = record.exc_info[0].__name__
             line["raised_at"] = _frames(record)
-        return json.dumps(line, ensure_ascii=False)
+        return orjson.dumps(line).decode()
 
 
 def _frames(record: logging.LogRecord) -> list[str]:
