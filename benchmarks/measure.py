@@ -13,6 +13,10 @@ ROOT = Path(__file__).resolve().parent.parent
 ADVISOR = str(Path(sys.executable).with_name("advisor"))
 
 
+class CommandFailed(Exception):
+    """A measured program ended with an error; the text is what it said."""
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """What a process took: wall time in seconds, and its peak resident memory in MiB."""
@@ -22,7 +26,7 @@ class Run:
 
 
 def run(*command: str) -> Run:
-    """Run a program to its end; exits with what it said if it fails."""
+    """Run a program to its end; raises CommandFailed with what it said if it fails."""
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     assert process.stderr is not None
@@ -32,7 +36,7 @@ def run(*command: str) -> Run:
     process.returncode = os.waitstatus_to_exitcode(status)
     process.stderr.close()
     if process.returncode:
-        sys.exit(f"{' '.join(command)} ended with {process.returncode}:\n{said.decode(errors='replace')}")
+        raise CommandFailed(said.decode(errors="replace").strip() or f"exit code {process.returncode}")
     unit = 2**20 if sys.platform == "darwin" else 2**10
     return Run(seconds, usage.ru_maxrss / unit)
 
