@@ -6,7 +6,7 @@ Money and rates become decimal texts, dates ISO texts. What depends on the rules
 from collections.abc import Sequence
 from datetime import date
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from advisor.catalog.programs import Process, Remedy
 from advisor.domain.advice import Advice, LineAdvice, ScenarioTotal
@@ -139,8 +139,8 @@ def _slot(slot: Slot) -> Answer:
 
 def _next_steps(one: Assessment, process: Process, messages: Messages) -> list[Answer]:
     """Say what to do about every missed criterion, required ones first, by stage of the business process."""
-    order = [stage.id for stage in process.stages]
     missed = [each for each in one.findings if each.outcome is Outcome.MISSED]
+    order = [stage.id for stage in process.stages]
     missed.sort(key=lambda each: (not each.required, order.index(each.rule.criterion.subject.stage)))
     steps, said = [], set()
     for each in missed:
@@ -153,60 +153,73 @@ def _next_steps(one: Assessment, process: Process, messages: Messages) -> list[A
     return steps
 
 
+class _Fixed(NamedTuple):
+    """What a finding says that depends on the rule and the language alone: what comes first, and what comes last."""
+
+    head: Answer
+    tail: Answer
+
+
 @lru_cache(maxsize=4096)
-def _rule(rule: Rule) -> Answer:
-    """What a finding says that depends on the rule alone."""
+def _fixed(rule: Rule, messages: Messages) -> _Fixed:
     criterion, threshold = rule.criterion, rule.threshold
     fact = isinstance(criterion.subject, Fact)
-    return {
-        "criterion": criterion.id,
-        "metric": None if fact else criterion.subject.key,
-        "fact": criterion.subject.key if fact else None,
-        "window_days": criterion.window_days,
-        "segment": criterion.segment,
-        "level": threshold.level,
-        "basis": threshold.basis,
-        "comparison": threshold.bar.comparison,
-        "threshold": bar_value(criterion.subject, threshold.bar),
-        **_validity(threshold.validity),
-    }
+    return _Fixed(
+        head={
+            "criterion": criterion.id,
+            "metric": None if fact else criterion.subject.key,
+            "fact": criterion.subject.key if fact else None,
+            "window_days": criterion.window_days,
+            "segment": criterion.segment,
+            "level": threshold.level,
+            "basis": threshold.basis,
+            "comparison": threshold.bar.comparison,
+            "threshold": bar_value(criterion.subject, threshold.bar),
+            **_validity(threshold.validity),
+        },
+        tail={
+            "consequence": threshold.consequence and messages.text(threshold.consequence),
+            "note": threshold.bar.note and messages.text(threshold.bar.note),
+            "stage": criterion.subject.stage,
+            "remedies": [],
+            "sources": _sources(threshold.bar.sources),
+        },
+    )
+
+
+# Stand in a sentence for what each account fills in; no text that comes in or stands in the data holds them.
+OBSERVED, COUNT, OF = "\0", "\1", "\2"
 
 
 @lru_cache(maxsize=4096)
-def _rule_sources(rule: Rule) -> list[Answer]:
-    return _sources(rule.threshold.bar.sources)
-
-
-@lru_cache(maxsize=4096)
-def _rule_texts(rule: Rule, messages: Messages) -> Answer:
-    """What a finding says that depends on the rule and the language."""
-    consequence = rule.threshold.consequence
-    return {
-        "consequence": consequence and messages.text(consequence),
-        "note": rule.threshold.bar.note,
-        "stage": rule.criterion.subject.stage,
-    }
-
-
-@lru_cache(maxsize=4096)
-def _rule_words(rule: Rule, messages: Messages) -> Answer:
-    """What a sentence on a finding is filled with that depends on the rule and the language."""
-    subject, bar = rule.criterion.subject, rule.threshold.bar
-    return {
+def _sentence(rule: Rule, reason: str, messages: Messages) -> str:
+    """Write what a reason says about a rule, with OBSERVED and OF where the value comes."""
+    subject, threshold = rule.criterion.subject, rule.threshold
+    bar = threshold.bar
+    sentences = FACT_REASONS if isinstance(subject, Fact) else REASONS
+    words = {
         "label": messages.text(rule.criterion.label),
         "bar": "" if bar.comparison is None else messages.bar(bar.comparison, _bar_text(subject, bar, messages)),
-        "minimum": rule.threshold.minimum_volume,
+        "minimum": threshold.minimum_volume,
         "unit": messages.text(subject.unit) if isinstance(subject, Metric) else "",
     }
+    return messages.text(sentences[reason], {**words, "observed": OBSERVED, "of": OF})
 
 
 @lru_cache(maxsize=4096)
-def _also_published(bar: Bar, subject: Metric | Fact, outcome: Outcome) -> Answer:
+def _counted(unit: str, messages: Messages) -> str:
+    """Write a rate with its counts, with OBSERVED, COUNT and OF where they come."""
+    words = {"rate": OBSERVED, "count": COUNT, "of": OF, "unit": messages.text(unit)}
+    return messages.text(TEXTS["counted"], words)
+
+
+@lru_cache(maxsize=4096)
+def _also_published(bar: Bar, rule: Rule, outcome: Outcome, messages: Messages) -> Answer:
     return {
-        "threshold": bar_value(subject, bar),
+        "threshold": bar_value(rule.criterion.subject, bar),
         "comparison": bar.comparison,
         "outcome": outcome,
-        "note": bar.note,
+        "note": bar.note and messages.text(bar.note),
         "sources": _sources(bar.sources),
     }
 
@@ -224,29 +237,38 @@ def _fact_value(value: FactValue | None) -> Any:
 
 def finding(one: Finding, process: Process, messages: Messages) -> Answer:
     """Answer one criterion."""
-    subject = one.rule.criterion.subject
-    remedies: list[Answer] = []
-    if one.outcome is Outcome.MISSED:
-        remedies = [_remedy(remedy, messages) for remedy in process.remedies.get(subject.key, ())]
-    return {
-        **_rule(one.rule),
-        "observed": _observed(one),
+    if isinstance(one.observed, Observation) or one.between is not None:
+        return _finding(one, process, messages)
+    return _still_finding(one, process, messages)
+
+
+def _finding(one: Finding, process: Process, messages: Messages) -> Answer:
+    rule, seen = one.rule, one.observed
+    head, tail = _fixed(rule, messages)
+    rate = rate_ppm(INTEGERS, seen.count, seen.of) if isinstance(seen, Observation) and seen.of else None
+    answer = {
+        **head,
+        "observed": _observed(one, rate),
         "outcome": one.outcome,
         "reason": one.reason,
         "headroom": _headroom(one),
-        "recovery": _recovery(one, subject),
-        "also_published": [_also_published(bar, subject, outcome) for bar, outcome in one.also_published],
-        "message": message(one, messages),
-        **_rule_texts(one.rule, messages),
-        "remedies": remedies,
-        "sources": _rule_sources(one.rule),
+        "recovery": None if one.recovery is None else {"clean": one.recovery, "unit": _unit(rule.criterion.subject)},
+        "also_published": [_also_published(bar, rule, outcome, messages) for bar, outcome in one.also_published],
+        "message": _message(one, rate, messages),
+        **tail,
     }
+    if one.outcome is Outcome.MISSED:
+        remedies = process.remedies.get(rule.criterion.subject.key, ())
+        answer["remedies"] = [_remedy(remedy, messages) for remedy in remedies]
+    return answer
 
 
-def _recovery(one: Finding, subject: Metric | Fact) -> Answer | None:
-    if one.recovery is None or isinstance(subject, Fact):
-        return None
-    return {"clean": one.recovery, "unit": subject.unit}
+# Of facts, and of what is not given, there are few different findings, and each comes again and again.
+_still_finding = lru_cache(maxsize=4096)(_finding)
+
+
+def _unit(subject: Metric | Fact) -> str:
+    return subject.unit if isinstance(subject, Metric) else ""
 
 
 @lru_cache(maxsize=4096)
@@ -254,23 +276,15 @@ def _remedy(remedy: Remedy, messages: Messages) -> Answer:
     return {"text": messages.text(remedy.text), "why": messages.text(remedy.why), "sources": _sources(remedy.sources)}
 
 
-def _observed(one: Finding) -> Any:
+def _observed(one: Finding, rate: int | None) -> Answer | None:
     seen = one.observed
     if isinstance(seen, Observation):
-        return {"count": None if seen.bare else seen.count, "of": None if seen.bare else seen.of, "rate": _rate(seen)}
+        text = None if rate is None else format_rate(rate)
+        return {"count": None if seen.bare else seen.count, "of": None if seen.bare else seen.of, "rate": text}
     if one.between is not None:
-        (low, of), (high, _) = one.between
-        lowest, highest = _ratio(low, of), _ratio(high, of)
+        lowest, highest = (format_rate(rate_ppm(INTEGERS, count, of)) for count, of in one.between)
         return {"count": None, "of": None, "rate": None, "between": {"lowest": lowest, "highest": highest}}
     return None if seen is None else {"value": _fact_value(seen)}
-
-
-def _rate(seen: Observation) -> str | None:
-    return None if not seen.of else _ratio(seen.count, seen.of)
-
-
-def _ratio(count: int, of: int) -> str:
-    return format_rate(rate_ppm(INTEGERS, count, of))
 
 
 def _headroom(one: Finding) -> Answer | None:
@@ -281,26 +295,21 @@ def _headroom(one: Finding) -> Answer | None:
     return {"count": one.headroom.count, "rate": rate}
 
 
-def message(one: Finding, messages: Messages) -> str:
+def _message(one: Finding, rate: int | None, messages: Messages) -> str:
     """Say what one finding found, in a sentence or two."""
-    words, seen = _rule_words(one.rule, messages), one.observed
-    of = seen.of if isinstance(seen, Observation) else None
-    observed = _observed_text(seen, words["unit"], messages)
-    sentences = FACT_REASONS if isinstance(one.rule.criterion.subject, Fact) else REASONS
-    return messages.text(sentences[one.reason], {**words, "observed": observed, "of": of})
-
-
-def _observed_text(seen: Observation | FactValue | None, unit: str, messages: Messages) -> str:
-    if isinstance(seen, Observation):
-        if seen.of is None:
-            return str(seen.count)
-        if not seen.of:
-            return messages.percent(0)
-        rate = messages.percent(rate_ppm(INTEGERS, seen.count, seen.of))
-        if seen.bare:
-            return rate
-        return messages.text(TEXTS["counted"], {"rate": rate, "count": seen.count, "of": seen.of, "unit": unit})
-    return _fact_text(seen, messages)
+    seen = one.observed
+    sentence = _sentence(one.rule, one.reason, messages)
+    if not isinstance(seen, Observation):
+        return sentence.replace(OBSERVED, _fact_text(seen, messages))
+    of = str(seen.of)
+    if seen.of is None:
+        observed = str(seen.count)
+    elif rate is None or seen.bare:
+        observed = messages.percent(rate or 0)
+    else:
+        counted = _counted(_unit(one.rule.criterion.subject), messages)
+        observed = counted.replace(OBSERVED, messages.percent(rate)).replace(COUNT, str(seen.count)).replace(OF, of)
+    return sentence.replace(OBSERVED, observed).replace(OF, of)
 
 
 def _fact_text(value: FactValue | None, messages: Messages) -> str:
@@ -384,13 +393,13 @@ def _criterion(criterion: Criterion, blocks: Sequence[Threshold], places: Sequen
                 "threshold": bar_value(subject, block.bar),
                 "minimum_volume": block.minimum_volume,
                 "consequence": block.consequence and messages.text(block.consequence),
-                "note": block.bar.note,
+                "note": block.bar.note and messages.text(block.bar.note),
                 **_validity(block.validity),
                 "also_published": [
                     {
                         "threshold": bar_value(subject, bar),
                         "comparison": bar.comparison,
-                        "note": bar.note,
+                        "note": bar.note and messages.text(bar.note),
                         "sources": _sources(bar.sources),
                     }
                     for bar in block.also_published

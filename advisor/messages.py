@@ -11,8 +11,6 @@ from pathlib import Path
 from babel import Locale, negotiate_locale
 from babel.support import NullTranslations, Translations
 
-from advisor.domain.numbers import format_decimal
-
 TRANSLATIONS = Path(__file__).parent / "translations"
 DEFAULT_LOCALE = "en"
 
@@ -141,7 +139,7 @@ class Messages:
             self._translations = Translations.load(str(TRANSLATIONS), [locale])
         symbols = self.locale.number_symbols["latn"]
         self._decimal = symbols["decimal"]
-        self._percent = self.locale.percent_formats[None].pattern.replace("#,##0", "{}")
+        self._percent = self.locale.percent_formats[None].pattern.split("#,##0")
 
     def text(self, message: str, values: Mapping[str, object] | None = None) -> str:
         """Translate a message and fill in its placeholders."""
@@ -150,9 +148,9 @@ class Messages:
 
     def percent(self, ppm: int) -> str:
         """Write parts per million as a percentage without trailing zeros."""
-        digits = format_decimal(ppm, 4).rstrip("0").rstrip(".")
-        pattern: str = self._percent
-        return pattern.format(digits.replace(".", self._decimal))
+        whole, fraction = divmod(ppm, 10_000)
+        digits = f"{whole}{self._decimal}{fraction:04d}".rstrip("0") if fraction else str(whole)
+        return digits.join(self._percent)
 
     def bar(self, comparison: str, value: str) -> str:
         """Write a bar, such as “below 2%”."""

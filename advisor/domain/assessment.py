@@ -6,6 +6,7 @@ Absent numbers are unknown: never zero, never a pass. The verdict is a conjuncti
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import lru_cache
 from typing import NamedTuple
 
 from advisor.domain import formulas
@@ -17,6 +18,7 @@ from advisor.domain.program import (
     Fact,
     FactValue,
     Level,
+    Metric,
     Outcome,
     Program,
     Rule,
@@ -105,8 +107,9 @@ class Assessment:
 def assess(program: Program, marketplace: str, as_of: date, account: Account) -> Assessment:
     """Judge the account by the rules of that marketplace and day. Never guesses: without rules it is not covered."""
     rules = rules_in_force(program, marketplace, as_of)
+    used = account.facts.get("fulfillment")
     read: set[Slot] = set()
-    findings = tuple(_judge(rule, account, read) for rule in rules)
+    findings = tuple([_judge(rule, account, used, read) for rule in rules])
     required = [finding for finding in findings if finding.required]
     verdict = _verdict(required)
     scores = [finding.score for finding in required if finding.score is not None]
@@ -132,51 +135,71 @@ def _verdict(required: Sequence[Finding]) -> Verdict:
     return Verdict.ELIGIBLE
 
 
-def _judge(rule: Rule, account: Account, read: set[Slot]) -> Finding:
-    subject = rule.criterion.subject
-    if isinstance(subject, Fact):
-        return _judge_fact(rule, subject, account.facts.get(subject.key))
-    observation = _observation(rule.criterion, subject.key, account, read)
-    if _other_channel(rule.criterion, account):
-        return Finding(rule, Outcome.NOT_APPLICABLE, "other_fulfillment_channel", observation)
-    if rule.threshold.bar.value is None:
-        return Finding(rule, Outcome.NOT_APPLICABLE, "no_published_threshold", observation)
-    if subject.components:
-        parts = [_observation(rule.criterion, key, account, read) for key in subject.components]
-        return _judge_defects(rule, observation, parts)
-    if observation is None:
-        return Finding(rule, Outcome.UNKNOWN, "not_provided")
-    return _judge_observation(rule, observation)
+class _Reading(NamedTuple):
+    """What a rule reads of an account, worked out once: slots to look in, in turn, for the metric and each component.
+
+    `applies` is False when the criterion is about orders of a channel that the account does not use.
+    """
+
+    slots: tuple[Slot, ...]
+    components: tuple[tuple[Slot, ...], ...]
+    applies: bool
 
 
-def _other_channel(criterion: Criterion, account: Account) -> bool:
-    """Say whether the criterion is about orders of a channel that the account does not use."""
-    used = account.facts.get("fulfillment")
-    return criterion.channel is not None and used in ("seller", "amazon") and used != criterion.channel
-
-
-def _observation(criterion: Criterion, metric: str, account: Account, read: set[Slot]) -> Observation | None:
-    """Find the observation a criterion reads.
+@lru_cache(maxsize=4096)
+def _reading(criterion: Criterion, subject: Metric, used: FactValue | None) -> _Reading:
+    """Work out what a criterion reads of an account that uses these fulfillment channels.
 
     Its own window comes before one for every window, and its own segment before the whole account, which stands for a
     fulfillment segment unless the account uses both channels, and never for business.
     """
-    segments: list[str | None] = [criterion.segment]
-    if criterion.segment in ("seller_fulfilled", "amazon_fulfilled") and account.facts.get("fulfillment") != "both":
+    segments = [criterion.segment]
+    if criterion.segment in ("seller_fulfilled", "amazon_fulfilled") and used != "both":
         segments.append(None)
-    for segment in segments:
-        for window in (criterion.window_days, None):
-            slot = Slot(metric, window, segment)
-            if slot in account.observations:
-                read.add(slot)
-                return account.observations[slot]
+
+    def slots(metric: str) -> tuple[Slot, ...]:
+        windows = dict.fromkeys((criterion.window_days, None))
+        return tuple(Slot(metric, window, segment) for segment in segments for window in windows)
+
+    applies = criterion.channel is None or used not in ("seller", "amazon") or used == criterion.channel
+    return _Reading(slots(subject.key), tuple(slots(key) for key in subject.components), applies)
+
+
+def _judge(rule: Rule, account: Account, used: FactValue | None, read: set[Slot]) -> Finding:
+    subject = rule.criterion.subject
+    if isinstance(subject, Fact):
+        return _judge_fact(rule, subject, account.facts.get(subject.key))
+    slots, components, applies = _reading(rule.criterion, subject, used)
+    seen = _find(slots, account, read)
+    if not applies:
+        return Finding(rule, Outcome.NOT_APPLICABLE, "other_fulfillment_channel", seen)
+    if rule.threshold.bar.value is None:
+        return Finding(rule, Outcome.NOT_APPLICABLE, "no_published_threshold", seen)
+    if components:
+        return _judge_defects(rule, seen, [_find(each, account, read) for each in components])
+    return _not_provided(rule) if seen is None else _judge_observation(rule, seen)
+
+
+def _find(slots: Sequence[Slot], account: Account, read: set[Slot]) -> Observation | None:
+    """Take the first observation there is, and note that its slot is read."""
+    for slot in slots:
+        seen = account.observations.get(slot)
+        if seen is not None:
+            read.add(slot)
+            return seen
     return None
 
 
+@lru_cache(maxsize=4096)
+def _not_provided(rule: Rule) -> Finding:
+    return Finding(rule, Outcome.UNKNOWN, "not_provided")
+
+
+@lru_cache(maxsize=4096, typed=True)
 def _judge_fact(rule: Rule, fact: Fact, value: FactValue | None) -> Finding:
     bar = rule.threshold.bar
     if value is None:
-        return Finding(rule, Outcome.UNKNOWN, "not_provided")
+        return _not_provided(rule)
     also = tuple((other, _met(_fact_meets(other, value))) for other in rule.threshold.also_published)
     met = _fact_meets(bar, value)
     room = None
@@ -266,7 +289,7 @@ def _judge_defects(rule: Rule, stated: Observation | None, parts: Sequence[Obser
             return Finding(rule, Outcome.UNKNOWN, "contradictory", stated)
         return _judge_observation(rule, stated)
     if not known:
-        return Finding(rule, Outcome.UNKNOWN, "not_provided")
+        return _not_provided(rule)
     if not comparable:
         return Finding(rule, Outcome.UNKNOWN, "components_not_comparable")
     of, bare = known[0].of or 0, known[0].bare

@@ -10,6 +10,7 @@ and the allowance is what the threshold leaves. One set of formulas then serves 
 
 import operator
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from advisor.domain.numbers import PPM
@@ -46,6 +47,7 @@ class Allowance(NamedTuple):
     strict: bool
 
 
+@lru_cache(maxsize=4096)
 def allowance(comparison: str, threshold_ppm: int) -> Allowance:
     """Turn a comparison and its threshold into the share of defects allowed."""
     match comparison:

@@ -40,8 +40,9 @@ def format_decimal(value: int, places: int) -> str:
 
 
 def format_rate(ppm: int) -> str:
-    """Write parts per million without trailing zeros: 20000 is "0.02"."""
-    return format_decimal(ppm, 6).rstrip("0").rstrip(".")
+    """Write parts per million, 0 or more, without trailing zeros: 20000 is "0.02"."""
+    whole, fraction = divmod(ppm, PPM)
+    return f"{whole}.{fraction:06d}".rstrip("0") if fraction else str(whole)
 
 
 def half_up(numerator: int, denominator: int) -> int:

@@ -194,6 +194,8 @@ def _query(*known: str) -> dict[str, Any]:
     """Read the query parameters; unknown or repeated ones are refused."""
     found: dict[str, Any] = {}
     problems = []
+    if not request.environ.get("QUERY_STRING"):
+        return found
     for name, values in request.args.lists():
         if name not in known:
             allowed = f"Allowed are {', '.join(known)}." if known else "None is allowed here."

@@ -5,12 +5,13 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from advisor.errors import AdvisorError, InputTooLarge, InvalidInput, Problem, UnknownName, UnreadableInput
 from advisor.inputs import MOST_PROBLEMS
 from advisor.services import problems
+from advisor.web.watch import ID_KEY
 
 log = logging.getLogger("advisor.web")
 
@@ -41,7 +42,7 @@ def body(status: int, detail: str, found: list[Problem] | None = None) -> dict[s
         "detail": detail,
         "instance": request.path,
         "errors": problems(found or []),
-        "request_id": g.get("request_id"),
+        "request_id": request.environ[ID_KEY],
     }
 
 
@@ -99,5 +100,5 @@ def register(app: Flask) -> None:
 
     @app.errorhandler(Exception)
     def failed(error: Exception) -> Response:
-        log.error("request failed", exc_info=error, extra={"request_id": g.get("request_id")})
+        log.error("request failed", exc_info=error, extra={"request_id": request.environ[ID_KEY]})
         return problem(500, "The advisor failed on this request. Quote the request id when you report it.")
