@@ -28,7 +28,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     if settings.proxy_hops:
         hops = settings.proxy_hops
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_prefix=hops)  # type: ignore[method-assign]
-    app.wsgi_app = watched(app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = watched(app.wsgi_app)  # type: ignore[assignment, method-assign]
     problems.register(app)
     _health(app)
     documentation.register(app, api.blueprint(Services(catalog), settings), catalog)
