@@ -81,6 +81,11 @@ def _validity(validity: Validity) -> Answer:
     }
 
 
+def _text(message: str | None, messages: Messages) -> str | None:
+    """Translate a text of the data that may be absent."""
+    return None if message is None else messages.text(message)
+
+
 # Assessments
 
 
@@ -178,8 +183,8 @@ def _fixed(rule: Rule, messages: Messages) -> _Fixed:
             **_validity(threshold.validity),
         },
         tail={
-            "consequence": threshold.consequence and messages.text(threshold.consequence),
-            "note": threshold.bar.note and messages.text(threshold.bar.note),
+            "consequence": _text(threshold.consequence, messages),
+            "note": _text(threshold.bar.note, messages),
             "stage": criterion.subject.stage,
             "remedies": [],
             "sources": _sources(threshold.bar.sources),
@@ -219,7 +224,7 @@ def _also_published(bar: Bar, rule: Rule, outcome: Outcome, messages: Messages) 
         "threshold": bar_value(rule.criterion.subject, bar),
         "comparison": bar.comparison,
         "outcome": outcome,
-        "note": bar.note and messages.text(bar.note),
+        "note": _text(bar.note, messages),
         "sources": _sources(bar.sources),
     }
 
@@ -392,14 +397,14 @@ def _criterion(criterion: Criterion, blocks: Sequence[Threshold], places: Sequen
                 "comparison": block.bar.comparison,
                 "threshold": bar_value(subject, block.bar),
                 "minimum_volume": block.minimum_volume,
-                "consequence": block.consequence and messages.text(block.consequence),
-                "note": block.bar.note and messages.text(block.bar.note),
+                "consequence": _text(block.consequence, messages),
+                "note": _text(block.bar.note, messages),
                 **_validity(block.validity),
                 "also_published": [
                     {
                         "threshold": bar_value(subject, bar),
                         "comparison": bar.comparison,
-                        "note": bar.note and messages.text(bar.note),
+                        "note": _text(bar.note, messages),
                         "sources": _sources(bar.sources),
                     }
                     for bar in block.also_published
@@ -420,7 +425,7 @@ def _reads(subject: Metric | Fact, messages: Messages) -> Answer:
         "kind": subject.kind,
         "label": messages.text(subject.label),
         "counts": messages.text(subject.counts),
-        "of": subject.of and messages.text(subject.of),
+        "of": _text(subject.of, messages),
         "unit": messages.text(subject.unit),
         "good": subject.good,
         "components": list(subject.components),
@@ -454,7 +459,7 @@ def schedule(one: FeeSchedule, as_of: date, messages: Messages) -> Answer:
 
     def standing(blocks: Sequence[Any], describe: Any) -> Any:
         block = in_force(blocks, as_of)
-        return None if block is None else describe(block, money)
+        return None if block is None else describe(block, money, messages)
 
     plans = [plan for plan in one.plans if plan.validity.covers(as_of)]
     categories = [_category(category, as_of, money, messages) for category in one.categories.values()]
@@ -496,25 +501,25 @@ def _plan(plan: Plan, money: int) -> Answer:
     }
 
 
-def _refund(block: RefundAdministration, money: int) -> Answer:
+def _refund(block: RefundAdministration, money: int, messages: Messages) -> Answer:
     return {"share": format_rate(block.share_ppm), "cap": _money(block.cap, money), **_cited(block)}
 
 
-def _digital(block: DigitalServices, money: int) -> Answer:
+def _digital(block: DigitalServices, money: int, messages: Messages) -> Answer:
     return {
         "others": None if block.others_ppm is None else format_rate(block.others_ppm),
         "home": {country: format_rate(rate) for country, rate in block.home_ppm.items()},
         "on_fulfillment": block.on_fulfillment,
-        "note": block.note,
+        "note": _text(block.note, messages),
         **_cited(block),
     }
 
 
-def _business(block: BusinessOrders, money: int) -> Answer:
-    return {"rule": block.rule, "text": block.text, **_cited(block)}
+def _business(block: BusinessOrders, money: int, messages: Messages) -> Answer:
+    return {"rule": block.rule, "text": _text(block.text, messages), **_cited(block)}
 
 
-def _closing_table(block: ClosingFeeTable, money: int) -> Answer:
+def _closing_table(block: ClosingFeeTable, money: int, messages: Messages) -> Answer:
     def band(one: ClosingBand) -> Answer:
         groups = {name: _money(fee, money) for name, fee in one.groups.items()}
         return {"to": _money(one.up_to, money), "fee": _money(one.fee, money), "groups": groups or None}
@@ -530,11 +535,11 @@ def _category(category: Category, as_of: date, money: int, messages: Messages) -
         "label": messages.text(category.label),
         "also_known_as": list(category.also_known_as),
         "closing_groups": list(category.closing_groups),
-        "rules": [_fee_rule(one, money) for one in standing],
+        "rules": [_fee_rule(one, money, messages) for one in standing],
     }
 
 
-def _fee_rule(rule: FeeRule, money: int) -> Answer:
+def _fee_rule(rule: FeeRule, money: int, messages: Messages) -> Answer:
     def tiers(several: Sequence[Tier]) -> list[Answer]:
         return [{"to": _money(one.up_to, money), "rate": format_rate(one.rate_ppm)} for one in several]
 
@@ -546,7 +551,7 @@ def _fee_rule(rule: FeeRule, money: int) -> Answer:
         "slices": tiers(rule.slices),
         "minimum": _money(rule.minimum, money),
         "closing_fee": rule.closing_fee if rule.closing_fee == "table" else _money(rule.closing_fee, money),  # type: ignore[arg-type]
-        "note": rule.note,
+        "note": _text(rule.note, messages),
         "verified_on": rule.verified_on.isoformat(),
         **_cited(rule),
     }
@@ -618,20 +623,20 @@ def line_estimate(one: LineEstimate, schedule: FeeSchedule, messages: Messages) 
             }
             for tier in one.tiers
         ],
-        "rule": None if one.rule is None else _applied_rule(one.rule, schedule, money),
+        "rule": None if one.rule is None else _applied_rule(one.rule, schedule, messages),
         "profitable_ranges": _ranges(one.profitable_ranges, money),
         "warnings": _warnings(one.warnings, messages),
     }
 
 
-def _applied_rule(rule: FeeRule, schedule: FeeSchedule, money: int) -> Answer:
+def _applied_rule(rule: FeeRule, schedule: FeeSchedule, messages: Messages) -> Answer:
     return {
         "schedule": schedule.marketplace,
         "shape": rule.shape,
         "basis": rule.basis,
-        "minimum": _money(rule.minimum, money),
+        "minimum": _money(rule.minimum, schedule.decimals),
         "verified_on": rule.verified_on.isoformat(),
-        "note": rule.note,
+        "note": _text(rule.note, messages),
         **_cited(rule),
     }
 

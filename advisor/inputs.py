@@ -21,7 +21,7 @@ from advisor.domain.fees import CHANNELS, FeeLine, FeeSchedule
 from advisor.domain.numbers import HIGHEST_AMOUNT, HIGHEST_COUNT, HIGHEST_UNITS, PPB, PPM, format_decimal, parse_decimal
 from advisor.domain.program import MARKETPLACES, Fact, FactValue, Metric, Program, Vocabulary
 from advisor.errors import InvalidInput, Problem
-from advisor.strict_json import escape
+from advisor.strict_json import MOST_PROBLEMS, escape
 
 SELLING_PLANS = ("professional", "individual")
 SEGMENT = re.compile(r"seller_fulfilled|amazon_fulfilled|business|category:[a-z0-9_]{1,160}", re.ASCII)
@@ -31,7 +31,6 @@ HIGHEST_UPLIFT_PPM = 100 * PPM
 MOST_LINES = 200
 MOST_ITEMS = 1000
 MOST_OBSERVATIONS = 100
-MOST_PROBLEMS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,9 +377,13 @@ class Strict(Schema):
         unknown = RAISE
 
     error_messages = {
-        "unknown": Refusal("unknown_field", "This field is not known here. Remove it, or check its spelling."),  # type: ignore[dict-item]
         "type": Refusal("not_an_object", "This has to be a JSON object."),  # type: ignore[dict-item]
     }
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        detail = f"There is no such field here. There are {', '.join(self.fields)}."
+        self.error_messages["unknown"] = Refusal("unknown_field", detail)  # type: ignore[assignment]
 
 
 class Inner(fields.Nested):
@@ -864,11 +867,17 @@ def fee_line(schedule: FeeSchedule, data: Mapping[str, Any], pointer: str, probl
 
 
 def unknown_category(schedule: FeeSchedule, category: str) -> str:
-    """Say that a category does not exist, and which ones come close."""
+    """Say that a category does not exist, and which ones share its words or come close to its letters."""
     from difflib import get_close_matches
 
-    near = get_close_matches(category, schedule.categories, n=5, cutoff=0.4)
-    hint = f" Close to it are {', '.join(near)}." if near else ""
+    words = re.findall(r"[a-z0-9]{3,}", category.lower())
+    shared = {
+        key: sum(word.removesuffix("s") in f"{key} {one.label.lower()}" for word in words)
+        for key, one in schedule.categories.items()
+    }
+    near = sorted((key for key, number in shared.items() if number), key=lambda key: -shared[key])
+    near += get_close_matches(category, schedule.categories, n=5, cutoff=0.4)
+    hint = f" Close to it are {', '.join(list(dict.fromkeys(near))[:5])}." if near else ""
     return (
         f"The {schedule.marketplace} fee schedule has no such category.{hint} "
         f"GET /v1/fee-schedules/{schedule.marketplace} lists all {len(schedule.categories)}."

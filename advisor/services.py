@@ -9,8 +9,10 @@ from advisor.catalog import Catalog
 from advisor.domain.advice import advise
 from advisor.domain.assessment import assess
 from advisor.domain.fees import estimate
+from advisor.domain.program import MARKETPLACES
 from advisor.errors import InvalidInput, Problem
 from advisor.messages import Messages
+from advisor.strict_json import refuse_nuls
 
 Answer = dict[str, Any]
 
@@ -39,6 +41,7 @@ class Services:
         answered = []
         for index, item in enumerate(items):
             try:
+                refuse_nuls(item)
                 answered.append({"index": index, "result": self._assessed(item, compact, messages)})
             except InvalidInput as error:
                 answered.append({"index": index, "problem": describe(error)})
@@ -85,8 +88,6 @@ class Services:
 
     def schedules(self, messages: Messages) -> Answer:
         """List the fee schedules."""
-        from advisor.domain.program import MARKETPLACES
-
         return answers.schedule_list([self.catalog.schedule(place) for place in MARKETPLACES], messages)
 
     def schedule(self, marketplace: str, as_of: date | None, messages: Messages) -> Answer:

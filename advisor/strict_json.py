@@ -6,6 +6,7 @@ are refused with a reason. Decimals come out as `Decimal`, so that nothing is ev
 """
 
 import json
+from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -18,11 +19,12 @@ LONGEST_KEY_SHOWN = 200
 MOST_PROBLEMS = 100
 
 
-def loads(data: bytes) -> Any:
+def loads(data: bytes, apart: str | None = None) -> Any:
     """Read one JSON value in UTF-8.
 
     Raises UnreadableInput (code empty_body, not_utf8, too_deep, not_json, duplicate_key, number_out_of_range or
-    lone_surrogate), and InvalidInput (code nul_character) with a pointer to each text that holds a NUL.
+    lone_surrogate), and InvalidInput (code nul_character) with a pointer to each text that holds a NUL. What stands
+    under the key `apart` may hold NULs: whoever takes it apart calls `refuse_nuls` for each item.
     """
     if not data.strip():
         raise UnreadableInput("empty_body", "The JSON text is empty. Send one JSON object.")
@@ -40,7 +42,8 @@ def loads(data: bytes) -> Any:
         where = f"line {error.lineno}, column {error.colno}"
         raise UnreadableInput("not_json", f"This is not JSON at {where}: {error.msg}.") from None
     if "\\u" in text:
-        _check_texts(value)
+        _refuse_surrogates(value)
+        refuse_nuls({key: value[key] for key in value if key != apart} if isinstance(value, dict) else value)
     return value
 
 
@@ -107,26 +110,31 @@ _DECODER = json.JSONDecoder(
 )
 
 
-def _check_texts(value: Any) -> None:
-    problems: list[Problem] = []
-    _walk(value, "", problems)
-    if problems:
-        raise InvalidInput(problems)
+def refuse_nuls(value: Any) -> None:
+    """Refuse a value with texts that hold a NUL; raises InvalidInput (code nul_character) with a pointer to each."""
+    detail = "This text holds a NUL character. Remove it."
+    found = [pointer for pointer, text in _texts(value, "") if "\0" in text][:MOST_PROBLEMS]
+    if found:
+        raise InvalidInput([Problem(pointer, "nul_character", detail) for pointer in found])
 
 
-def _walk(value: Any, pointer: str, problems: list[Problem]) -> None:
+def _refuse_surrogates(value: Any) -> None:
+    for place, text in _texts(value, ""):
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise UnreadableInput("lone_surrogate", f"The text at {place or '/'} holds half of a surrogate pair.")
+
+
+def _texts(value: Any, pointer: str) -> Iterator[tuple[str, str]]:
+    """Give every text within a value, keys too, with where it stands."""
     if isinstance(value, str):
-        if any("\ud800" <= character <= "\udfff" for character in value):
-            raise UnreadableInput("lone_surrogate", f"The text at {pointer or '/'} holds half of a surrogate pair.")
-        if "\0" in value and len(problems) < MOST_PROBLEMS:
-            problems.append(Problem(pointer, "nul_character", "This text holds a NUL character. Remove it."))
+        yield pointer, value
     elif isinstance(value, dict):
         for key, item in value.items():
-            _walk(key, pointer, problems)
-            _walk(item, f"{pointer}/{escape(key)}", problems)
+            yield pointer, key
+            yield from _texts(item, f"{pointer}/{escape(key)}")
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            _walk(item, f"{pointer}/{index}", problems)
+            yield from _texts(item, f"{pointer}/{index}")
 
 
 def escape(key: str) -> str:

@@ -117,6 +117,22 @@ def test_fix_first_whatever_the_money_says(catalog: Catalog) -> None:
     assert recommendation(catalog, asked(without=("unit_cost",), metrics=missed)) == ("fix_first", ["not_eligible"])
 
 
+def test_nothing_is_called_profitable_while_tax_is_hidden_in_the_price(catalog: Catalog) -> None:
+    """In Germany a price holds VAT: without its rate no break-even, no worthwhile discount and no profitable price."""
+    hidden = asked(marketplace="DE", established_in="DE")
+    hidden["lines"][0] |= {"category": "business_industrial_scientific", "price": "49.00"}
+    told = deepcopy(hidden)
+    told["lines"][0]["tax_rate"] = "0.19"
+    (line,), (other,) = answer(catalog, hidden)["lines"], answer(catalog, told)["lines"]
+    assert "tax_not_deducted" in [one["code"] for one in line["warnings"]]
+    assert line["profitable_ranges"] is None
+    assert [one["worth_it"] for one in line["quantity_discounts"]] == [None, None]
+    assert [one["break_even_units"] for one in line["scenarios"]] == [None, None]
+    assert other["profitable_ranges"]
+    assert [one["worth_it"] for one in other["quantity_discounts"]] == [True, False]
+    assert all(one["break_even_units"] for one in other["scenarios"])
+
+
 @pytest.mark.parametrize(
     ("body", "reasons"),
     [

@@ -513,6 +513,44 @@ def test_a_batch_answers_every_item_in_order(client: FlaskClient) -> None:
             assert one["problem"] == {**problem, **place}
 
 
+@pytest.mark.parametrize(
+    ("category", "close"),
+    [
+        ("Computer parts", "computers"),
+        ("Cell Phones", "consumer_electronics"),
+        ("shoes", "shoes_handbags_sunglasses"),
+        ("footwaer", "footwear"),
+    ],
+)
+def test_an_unknown_category_names_those_that_share_its_words(client: FlaskClient, category: str, close: str) -> None:
+    """Words of the label count as well as those of the key."""
+    body = {"marketplace": "US", "lines": [{"category": category, "price": "10"}]}
+    (problem,) = client.post("/v1/fee-estimates", json=body).get_json(force=True)["errors"]
+    assert (problem["pointer"], problem["code"]) == ("/lines/0/category", "unknown_category")
+    assert close in problem["detail"]
+
+
+def test_an_unknown_field_is_told_the_known_ones(client: FlaskClient) -> None:
+    """At the top and within objects."""
+    body = {"market": "US", "lines": [{"categorie": "baby"}]}
+    found = {one["pointer"]: one for one in client.post("/v1/fee-estimates", json=body).get_json(force=True)["errors"]}
+    assert "marketplace, as_of" in found["/market"]["detail"]
+    assert "category, price" in found["/lines/0/categorie"]["detail"]
+
+
+def test_a_nul_in_one_item_of_a_batch_is_the_problem_of_that_item(client: FlaskClient) -> None:
+    """The pointer starts at the item; a NUL beside the items refuses the body, and so does half a surrogate pair."""
+    bad = {**ACCOUNT, "seller": {"id": "a\0", "name": "b\0"}}
+    good, other = ask(client, "/v1/assessments:batch", {"items": [ACCOUNT, bad]})["items"]
+    assert good["result"]["assessments"][0]["verdict"]
+    pointers = [(one["pointer"], one["code"]) for one in other["problem"]["errors"]]
+    assert pointers == [("/seller/id", "nul_character"), ("/seller/name", "nul_character")]
+    refused = client.post("/v1/assessments:batch", json={"items": [ACCOUNT], "compact": "\0"})
+    assert (refused.status_code, refused.get_json(force=True)["errors"][0]["pointer"]) == (422, "/compact")
+    body = b'{"items": [{"seller": {"id": "\\ud800"}}]}'
+    assert client.post("/v1/assessments:batch", data=body, content_type="application/json").status_code == 400
+
+
 def test_a_compact_batch_says_the_same_in_short(client: FlaskClient) -> None:
     """Verdict, score, missed criteria and what is missing."""
     missed = {**ACCOUNT["metrics"], "order_defect_rate": {"rate": "0.5"}}

@@ -12,10 +12,10 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from operator import methodcaller
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import Any, BinaryIO, NamedTuple
 
+import numpy as np
 import orjson
 
 from advisor import strict_json
@@ -27,6 +27,7 @@ BLOCK = 4 * 2**20
 LONGEST_ROW = 2**20
 LONGEST_CELL = 2**16
 MOST_COLUMNS = 500
+PART_SIZE = 24 * 2**20
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+\Z")
 _MAGIC = {
@@ -41,8 +42,7 @@ _MAGIC = {
 Progress = Callable[[int], None]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Reject:
+class Reject(NamedTuple):
     """Why a row was not scored: its number (the first row after the header is 1), column, code and reason."""
 
     row: int
@@ -51,41 +51,89 @@ class Reject:
     reason: str
 
 
+class Part(NamedTuple):
+    """A piece of the rows, small enough to be scored in bounded memory.
+
+    `path` is a delimited file without a header whose first cell is the row number, `rows` how many it has, and `last`
+    the number of the last row that it and the rejects beside it account for.
+    """
+
+    path: Path
+    rows: int
+    last: int
+
+
 @dataclass(slots=True)
 class Rows:
     """Clean rows: the header, how many rows there were, those already rejected, and where the others are.
 
-    `path` is a comma-separated file without a header whose first cell is the row number; None for Parquet.
+    `parts` is empty for Parquet, which the engine reads itself.
     """
 
     header: list[str]
     count: int = 0
     blank: int = 0
     rejects: list[Reject] = field(default_factory=list)
-    path: Path | None = None
-    decimal_comma: bool = False
+    parts: list[Part] = field(default_factory=list)
+    delimiter: str = ","
+
+    @property
+    def decimal_comma(self) -> bool:
+        """Whether decimals may have a comma: where it does not part the cells."""
+        return self.delimiter == ";"
 
 
-class RowWriter:
-    """Writes CSV rows that end in a line feed. Quotes a carriage return too, which Python writes bare before 3.13."""
+class _Spool:
+    """Writes clean rows into parts. Quotes a carriage return too, which Python writes bare before 3.13."""
 
-    def __init__(self, out: TextIO) -> None:
-        self.plain = csv.writer(out, lineterminator="\n")
-        self.quoted = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    def __init__(self, directory: Path, delimiter: str) -> None:
+        self.directory = directory
+        self.delimiter = delimiter
+        self.parts: list[Part] = []
+        self._begin()
 
-    def write(self, cells: Sequence[str]) -> None:
+    def _begin(self) -> None:
+        self.path = self.directory / f"rows-{len(self.parts)}.csv"
+        self.rows = self.size = 0
+        self.out = self.path.open("wb")
+        self.text = io.TextIOWrapper(self.out, encoding="utf-8", newline="", write_through=True)
+        self.plain = csv.writer(self.text, delimiter=self.delimiter, lineterminator="\n")
+        self.quoted = csv.writer(self.text, delimiter=self.delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL)
+
+    def write(self, number: int, cells: Sequence[str]) -> None:
         """Write one row."""
         writer = self.quoted if any("\r" in cell for cell in cells) else self.plain
-        writer.writerow(cells)
+        writer.writerow([str(number), *cells])
+        self.rows += 1
+        self.size += sum(map(len, cells))
+
+    def write_lines(self, first: int, lines: Sequence[bytes]) -> None:
+        """Write rows that are well-formed lines already, numbered from `first` on."""
+        comma = self.delimiter.encode()
+        text = b"".join([b"%d%b%b\n" % (number, comma, line) for number, line in enumerate(lines, first)])
+        self.out.write(text)
+        self.rows += len(lines)
+        self.size += len(text)
+
+    def rest(self, last: int) -> None:
+        """Begin another part if this one is large enough; `last` is the number of the last row read."""
+        if self.size >= PART_SIZE:
+            self.end(last)
+            self._begin()
+
+    def end(self, last: int) -> None:
+        """End the part."""
+        self.text.close()
+        self.parts.append(Part(self.path, self.rows, last))
 
 
-def read_csv(stream: BinaryIO, spool: Path, progress: Progress) -> Rows:
-    """Read a CSV file into `spool`. Raises UnreadableInput when the file as a whole cannot be used."""
-    return _CsvReader(stream, progress).run(spool)
+def read_csv(stream: BinaryIO, directory: Path, progress: Progress) -> Rows:
+    """Read a CSV file into parts in `directory`. Raises UnreadableInput when the file as a whole cannot be used."""
+    return _CsvReader(stream, progress).run(directory)
 
 
 class _CsvReader:
-    """Reads blocks of whole lines: plain blocks at once, blocks with quotes or oddities row by row."""
+    """Reads blocks of whole lines: well-formed blocks of one row a line at once, others row by row."""
 
     def __init__(self, stream: BinaryIO, progress: Progress) -> None:
         self.stream = stream
@@ -93,7 +141,7 @@ class _CsvReader:
         self.rest = b""
         self.ended = False
 
-    def run(self, spool: Path) -> Rows:
+    def run(self, directory: Path) -> Rows:
         """Read the file to its end."""
         csv.field_size_limit(LONGEST_CELL)
         block = self._next_block()
@@ -102,17 +150,16 @@ class _CsvReader:
                 raise UnreadableInput("not_csv", f"This is no CSV file: {what}.")
         lines = self._lines(block.removeprefix(b"\xef\xbb\xbf"))
         header, delimiter = self._header(lines)
-        rows = Rows(header, path=spool, decimal_comma=delimiter == ";")
-        with spool.open("wb") as out:
-            text = io.TextIOWrapper(out, encoding="utf-8", newline="", write_through=True)
-            writer = RowWriter(text)
-            self._rows(lines, rows, delimiter, writer)
-            while block := self._next_block():
-                if not self._plain_block(block, rows, delimiter, out):
-                    self._rows(self._lines(block), rows, delimiter, writer)
-            text.detach()
+        rows, spool = Rows(header, delimiter=delimiter), _Spool(directory, delimiter)
+        self._rows(lines, rows, spool)
+        while block := self._next_block():
+            spool.rest(rows.count)
+            if not self._plain_block(block, rows, spool):
+                self._rows(self._lines(block), rows, spool)
+        spool.end(rows.count)
         if rows.count == 0:
             raise UnreadableInput("no_rows", "This file has a header and no rows.")
+        rows.parts = spool.parts
         return rows
 
     def _next_block(self) -> bytes:
@@ -160,39 +207,33 @@ class _CsvReader:
                 return
             yield line
 
-    def _plain_block(self, block: bytes, rows: Rows, delimiter: str, out: BinaryIO) -> bool:
+    def _plain_block(self, block: bytes, rows: Rows, spool: _Spool) -> bool:
         """Copy a block at once if nothing in it needs a closer look; say whether it was."""
-        if b'"' in block or b"\0" in block:
+        if b"\0" in block or len(rows.header) == 1:
             return False
         if b"\r" in block:
             block = block.replace(b"\r\n", b"\n")
             if b"\r" in block:
                 return False
-        lines = block.removesuffix(b"\n").split(b"\n")
-        comma = delimiter.encode()
         try:
             block.decode()
         except UnicodeDecodeError:
             return False
-        if set(map(methodcaller("count", comma), lines)) != {len(rows.header) - 1}:
+        block = block.removesuffix(b"\n")
+        if not _well_formed(block + b"\n", rows.delimiter, len(rows.header)):
             return False
-        if max(map(len, lines)) > LONGEST_CELL or not all(map(bytes.strip, lines)):
-            return False
-        if delimiter == ";":
-            if b"," in block:
-                return False
-            lines = [line.replace(b";", b",") for line in lines]
-        out.write(b"".join([b"%d,%b\n" % numbered for numbered in enumerate(lines, rows.count + 1)]))
+        lines = block.split(b"\n")
+        spool.write_lines(rows.count + 1, lines)
         rows.count += len(lines)
         return True
 
-    def _rows(self, lines: Iterator[str], rows: Rows, delimiter: str, writer: "RowWriter") -> None:
+    def _rows(self, lines: Iterator[str], rows: Rows, spool: _Spool) -> None:
         """Read rows one by one; a row that is not well-formed is rejected and reading goes on with the next line."""
         pending = _Pushback(lines, self)
         while True:
             pending.start_row()
             try:
-                cells = next(csv.reader(pending, delimiter=delimiter, strict=True), None)
+                cells = next(csv.reader(pending, delimiter=rows.delimiter, strict=True), None)
             except csv.Error as error:
                 rows.count += 1
                 pending.go_back_to_second_line()
@@ -210,9 +251,32 @@ class _CsvReader:
             else:
                 reject = _form_reject(rows.count, cells, rows.header)
             if reject is None:
-                writer.write([str(rows.count), *cells])
+                spool.write(rows.count, cells)
             else:
                 rows.rejects.append(reject)
+
+
+def _well_formed(block: bytes, delimiter: str, columns: int) -> bool:
+    """Say whether each line of a block is one row of so many cells, quoted as RFC 4180 has it, and none is too long."""
+    data = np.frombuffer(block, np.uint8)
+    ends = np.flatnonzero(data == ord("\n"))
+    if np.diff(ends, prepend=-1).max() > LONGEST_CELL:
+        return False
+    parting = data == ord(delimiter)
+    quotes = np.flatnonzero(data == ord('"'))
+    if len(quotes):
+        around = np.zeros(256, bool)
+        around[[ord(delimiter), ord("\n"), ord('"')]] = True
+        opening, closing = quotes[0::2], quotes[1::2]
+        before = data[opening[1:] - 1] if opening[0] == 0 else data[opening - 1]
+        if len(opening) > len(closing) or not around[before].all() or not around[data[closing + 1]].all():
+            return False
+        outside = np.cumsum(data == ord('"'), dtype=np.uint8) & 1 == 0
+        if not outside[ends].all():
+            return False
+        parting &= outside
+    cells = np.diff(np.searchsorted(np.flatnonzero(parting), ends), prepend=0) + 1
+    return bool((cells == columns).all())
 
 
 class _Pushback:
@@ -271,15 +335,17 @@ def _form_reject(row: int, cells: Sequence[str], header: Sequence[str]) -> Rejec
     return None
 
 
-def read_ndjson(stream: BinaryIO, spool: Path, progress: Progress, catalog: Catalog, program: str, as_of: Any) -> Rows:
-    """Read one JSON object a line into `spool`: the body of an assessment request, flattened to columns.
+def read_ndjson(
+    stream: BinaryIO, directory: Path, progress: Progress, catalog: Catalog, program: str, as_of: Any
+) -> Rows:
+    """Read one JSON object a line into parts in `directory`: the body of an assessment request, flattened to columns.
 
     An object without `facts` and `metrics` is taken as flat: its keys are the columns. Raises UnreadableInput when no
     line holds an object.
     """
-    rows = Rows([], path=spool)
+    rows = Rows([])
     columns: dict[str, None] = {}
-    flat = spool.with_suffix(".flat")
+    flat = directory / "flat.ndjson"
     with flat.open("wb") as out:
         for line in _json_lines(stream, progress):
             if not line.strip():
@@ -303,11 +369,14 @@ def read_ndjson(stream: BinaryIO, spool: Path, progress: Progress, catalog: Cata
         first = rows.rejects[0]
         raise UnreadableInput("not_json", f"No line of this file can be read. Row {first.row}: {first.reason}")
     rows.header = list(columns)
-    with flat.open("rb") as read, spool.open("w", encoding="utf-8", newline="") as write:
-        writer = RowWriter(write)
+    spool = _Spool(directory, rows.delimiter)
+    with flat.open("rb") as read:
         for line in read:
             number, cells = orjson.loads(line)
-            writer.write([str(number), *(cells.get(name, "") for name in columns)])
+            spool.rest(number - 1)
+            spool.write(number, [cells.get(name, "") for name in columns])
+    spool.end(rows.count)
+    rows.parts = spool.parts
     flat.unlink()
     return rows
 

@@ -1,27 +1,31 @@
 """Score a file: read it, judge and price it on DuckDB, and write results and rejects whole or not at all.
 
-The engine is locked down: it may read and write one temporary directory (and the Parquet file given to it), reach no
-network, load nothing, and use bounded memory; what does not fit is spilled there. The directory lies beside the output,
-so that a finished file is renamed into place in one step.
+The rows are scored part by part, so that memory stays bounded however many there are. The engine is locked down: it may
+read and write one temporary directory (and the Parquet file given to it), reach no network, load nothing, and use
+bounded memory; what does not fit is spilled there. The directory lies beside the output, so that a finished file is
+renamed into place in one step.
 """
 
 import csv
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from functools import reduce
-from operator import or_
+from operator import attrgetter, or_
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, TextIO
 
 import duckdb
 import ibis
 import ibis.expr.types as ir
+import pyarrow as pa
 from ibis.backends.duckdb import Backend
+from pyarrow.parquet import ParquetWriter
 
 from advisor.batch.expression import (
     FEE_OUTPUTS,
@@ -44,6 +48,7 @@ from advisor.errors import AdvisorError, UnreadableInput
 
 FORMATS = ("csv", "ndjson", "parquet")
 MEMORY = "512MB"
+PART_ROWS = 200_000
 # The one turns every list of allowed words into a join with buffers of its own; the other moves the check of a row into
 # its filter, where nothing that was computed is used again.
 OPTIMIZERS_OFF = "in_clause,filter_pushdown"
@@ -207,8 +212,8 @@ def _read(job: Job, source: Path | None, work: Path, catalog: Catalog, progress:
         return _read_parquet(engine, source)
     with _open(source) as stream:
         if job.source_format == "csv":
-            return read_csv(stream, work / "rows.csv", progress.reading)
-        return read_ndjson(stream, work / "rows.csv", progress.reading, catalog, job.program, job.as_of)
+            return read_csv(stream, work, progress.reading)
+        return read_ndjson(stream, work, progress.reading, catalog, job.program, job.as_of)
 
 
 @contextmanager
@@ -227,9 +232,9 @@ def _open(source: Path | None) -> Iterator[BinaryIO]:
 def _read_parquet(engine: Backend, source: Path) -> Rows:
     try:
         path = _literal(str(source.resolve()))
-        engine.raw_sql(f"CREATE VIEW input AS SELECT * FROM read_parquet({path}, file_row_number = true)")
-        header = [name for name in engine.table("input").columns if name != "file_row_number"]
-        ((count,),) = engine.con.execute("SELECT count(*) FROM input").fetchall()
+        engine.raw_sql(f"CREATE VIEW given AS SELECT * FROM read_parquet({path})")
+        header = list(engine.table("given").columns)
+        ((count,),) = engine.con.execute("SELECT count(*) FROM given").fetchall()
     except duckdb.Error as error:
         raise UnreadableInput(
             "not_parquet", f"This is no Parquet file that can be read: {_first_line(error)}"
@@ -241,6 +246,43 @@ def _read_parquet(engine: Backend, source: Path) -> Rows:
 
 def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+
+
+class _Results:
+    """Adds the results of each part to one file."""
+
+    def __init__(self, engine: Backend, work: Path, target_format: str) -> None:
+        self.engine = engine
+        self.path = work / "scored"
+        self.part = work / "part"
+        self.format = target_format
+        self.parquet: ParquetWriter | None = None
+
+    def add(self, query: str) -> int:
+        """Add what the query gives; say how many rows that was."""
+        return self._add_parquet(query) if self.format == "parquet" else self._add_text(query)
+
+    def _add_text(self, query: str) -> int:
+        header = "false" if self.path.exists() else "true"
+        options = "FORMAT json" if self.format == "ndjson" else f"FORMAT csv, HEADER {header}, DELIMITER ','"
+        found = self.engine.con.execute(f"COPY ({query}) TO {_literal(str(self.part))} ({options})").fetchone()
+        with self.part.open("rb") as part, self.path.open("ab") as whole:
+            shutil.copyfileobj(part, whole)
+        return int(found[0]) if found else 0
+
+    def _add_parquet(self, query: str) -> int:
+        """Write with Arrow, not with the engine: that would begin a new file for each part."""
+        table = self.engine.con.sql(query).to_arrow_table()
+        if self.parquet is None:
+            self.parquet = ParquetWriter(self.path, table.schema, compression="zstd")
+        self.parquet.write_table(table)
+        return len(table)
+
+    def end(self) -> Path:
+        """Close the file, and say where it is."""
+        if self.parquet is not None:
+            self.parquet.close()
+        return self.path
 
 
 class _Run:
@@ -265,23 +307,67 @@ class _Run:
                 "too_large", f"This file has {len(rows.header)} columns; at most {MOST_COLUMNS} are taken."
             )
         layout = self._layout()
-        table, names = self._table()
+        parts = self._parts()
+        number, last = next(parts)
+        names = [f"c{index}" for index in range(len(rows.header))]
+        table = self.engine.table("input")
         table = self._step("texts", table.mutate(**texts(table, names, layout)))
         columns = Columns(table, layout, self.catalog, job.marketplace, rows.decimal_comma)
         pricer = Pricer(layout, self.catalog, columns.places, job.as_of) if layout.priced else None
         if pricer:
             self.engine.create_table("fee_rules", pricer.rules.table())
-        scored_path = self.work / "scored"
-        scored = self._write(self._scored(columns, pricer, layout, table, names), scored_path)
-        rejects = list(rows.rejects)
-        if scored < rows.count - len({reject.row for reject in rejects}):
-            rejects += self._wrong_cells(columns, pricer, table)
-        rejected = len({reject.row for reject in rejects})
+        query = self.engine.compile(self._scored(columns, pricer, layout, table, names))
+        wrong = self._wrong_cells(columns, pricer, table)
+        scored = done = rejected = 0
+        results = _Results(self.engine, self.work, job.target_format)
+        malformed, taken = sorted(rows.rejects), 0
+        with (self.work / "rejects").open("w", encoding="utf-8", newline="") as out:
+            _write_rejects(out, [("row", "column", "code", "reason")])
+            while True:
+                good = self._watched(lambda: results.add(query), done / rows.count, (last - done) / rows.count)
+                before, taken = taken, bisect_right(malformed, last, key=attrgetter("row"))
+                found = malformed[before:taken]
+                if good < number:
+                    found += self._rejects(wrong)
+                scored, done = scored + good, last
+                rejected += len({reject.row for reject in found})
+                _write_rejects(out, sorted(found))
+                if (part := next(parts, None)) is None:
+                    break
+                number, last = part
         if scored + rejected != rows.count:
             raise AssertionError(f"{rows.count} rows in, {scored} scored, {rejected} rejected")
-        rejects_path = self._write_rejects(sorted(rejects))
+        scored_path = results.end()
+        rejects_path = self._deliver_rejects(rejected)
         self._deliver(scored_path)
         return Result(rows.count, scored, rejected, rows.blank, rejects_path, layout.other)
+
+    def _parts(self) -> Iterator[tuple[int, int]]:
+        """Make the table `input` of each part in turn; give how many rows it has, and the number of its last row.
+
+        Its columns are row, c0, c1, ... so that no header can get in the way of another name.
+        """
+        names = [f"c{index}" for index in range(len(self.rows.header))]
+        if self.rows.parts:
+            columns = ", ".join(["'row': 'BIGINT'", *(f"'{name}': 'VARCHAR'" for name in names)])
+            for part in self.rows.parts:
+                self.engine.raw_sql(
+                    f"CREATE OR REPLACE TABLE input AS SELECT * FROM read_csv({_literal(str(part.path))}, "
+                    f"auto_detect = false, header = false, delim = '{self.rows.delimiter}', quote = '\"', "
+                    f"escape = '\"', comment = '', new_line = '\\n', strict_mode = true, max_line_size = 4194304, "
+                    f"columns = {{{columns}}})"
+                )
+                yield part.rows, part.last
+                part.path.unlink()
+            return
+        last = 0
+        for batch in self.engine.con.cursor().sql("FROM given").to_arrow_reader(PART_ROWS):
+            first, last = last + 1, last + len(batch)
+            numbers = pa.array(range(first, last + 1), pa.int64())
+            part = pa.Table.from_arrays([numbers, *batch.columns], names=["row", *names])
+            self.engine.con.register("part", part)
+            self.engine.raw_sql("CREATE OR REPLACE TABLE input AS SELECT * FROM part")
+            yield len(batch), last
 
     def _layout(self) -> Layout:
         vocabulary = self.catalog.vocabulary
@@ -296,22 +382,6 @@ class _Run:
         if "marketplace" in layout.singles or self.job.marketplace is None:
             return MARKETPLACES
         return (self.job.marketplace,)
-
-    def _table(self) -> tuple[ir.Table, list[str]]:
-        """Name the input's columns c0, c1, ... so that no header can get in the way of another name."""
-        names = [f"c{index}" for index in range(len(self.rows.header))]
-        if self.rows.path is None:
-            view = self.engine.table("input")
-            return view.select(
-                row=view["file_row_number"] + 1, **{c: view[n] for c, n in zip(names, self.rows.header, strict=True)}
-            ), names
-        columns = ", ".join(["'row': 'BIGINT'", *(f"'{name}': 'VARCHAR'" for name in names)])
-        self.engine.raw_sql(
-            f"CREATE VIEW input AS SELECT * FROM read_csv({_literal(str(self.rows.path))}, auto_detect = false, "
-            f"header = false, delim = ',', quote = '\"', escape = '\"', comment = '', new_line = '\\n', "
-            f"strict_mode = true, max_line_size = 4194304, columns = {{{columns}}})"
-        )
-        return self.engine.table("input"), names
 
     def _checked(
         self, name: str, columns: Columns, pricer: Pricer | None, table: ir.Table
@@ -378,72 +448,61 @@ class _Run:
             table = self._step(f"{name}_{number}", table.mutate(**step(table)))
         return table
 
-    def _write(self, expression: ir.Table, path: Path) -> int:
-        options = {
-            "csv": "FORMAT csv, HEADER true, DELIMITER ','",
-            "ndjson": "FORMAT json",
-            "parquet": "FORMAT parquet, COMPRESSION zstd",
-        }[self.job.target_format]
-        query = f"COPY ({self.engine.compile(expression)}) TO {_literal(str(path))} ({options})"
-        return self._watched(lambda: self._copy(query))
-
-    def _copy(self, query: str) -> int:
-        found = self.engine.con.execute(query).fetchone()
-        return int(found[0]) if found else 0
-
-    def _watched(self, work: Callable[[], int]) -> int:
+    def _watched(self, work: Callable[[], int], done: float, share: float) -> int:
         """Run the query beside a watcher that reports how far it is."""
         from threading import Event, Thread
 
-        done = Event()
+        ended = Event()
 
         def watch() -> None:
-            while not done.wait(0.2):
-                self.progress.scoring(max(0.0, self.engine.con.query_progress()) / 100)
+            while not ended.wait(0.2):
+                self.progress.scoring(done + share * max(0.0, self.engine.con.query_progress()) / 100)
 
         watcher = Thread(target=watch, daemon=True)
         watcher.start()
         try:
             return work()
         finally:
-            done.set()
+            ended.set()
             watcher.join()
-            self.progress.scoring(1.0)
+            self.progress.scoring(done + share)
 
-    def _wrong_cells(self, columns: Columns, pricer: Pricer | None, table: ir.Table) -> list[Reject]:
-        """List every wrong cell of the rows that failed a check."""
+    def _wrong_cells(self, columns: Columns, pricer: Pricer | None, table: ir.Table) -> tuple[list[Check], str]:
+        """Build the query for the rows that fail a check: their number, and a flag for each check."""
         flags = {f"wrong_{number}": check.wrong.fill_null(False) for number, check in enumerate(columns.checks)}
         checked, later = self._checked("flagged", columns, pricer, table.mutate(**columns.typed, **flags))
-        checks = [*columns.checks, *later]
         flags = {f"wrong_{number}": checked[f"wrong_{number}"] for number in range(len(columns.checks))}
         flags |= {f"wrong_{len(flags)}": check.wrong.fill_null(False) for check in later}
         failed = self._step("failed", checked.select("row", **flags))
         failed = failed.filter(reduce(or_, (failed[name] for name in flags))).order_by("row")
+        return [*columns.checks, *later], self.engine.compile(failed)
+
+    def _rejects(self, wrong: tuple[list[Check], str]) -> list[Reject]:
+        """List every wrong cell of the part."""
+        checks, query = wrong
         found = []
-        rows = self.engine.con.execute(self.engine.compile(failed))
+        rows = self.engine.con.execute(query)
         while some := rows.fetchmany(10_000):
-            for number, *wrong in some:
+            for number, *flags in some:
                 found += [
                     Reject(number, check.column, check.code, check.reason)
-                    for check, is_wrong in zip(checks, wrong, strict=True)
+                    for check, is_wrong in zip(checks, flags, strict=True)
                     if is_wrong
                 ]
         return found
 
-    def _write_rejects(self, rejects: Sequence[Reject]) -> Path | None:
-        """Write the rejects, or remove those of an earlier run; without a place for them they go to standard error."""
-        path = _rejects_path(self.job)
-        if not rejects and self.job.rejects is None:
+    def _deliver_rejects(self, number: int) -> Path | None:
+        """Move the rejects to their place, or remove those of an earlier run; without a place they go to stderr."""
+        path, written = _rejects_path(self.job), self.work / "rejects"
+        if not number and self.job.rejects is None:
             if path is not None:
                 path.unlink(missing_ok=True)
             return None
         if path is None:
-            _write_reject_rows(sys.stderr, rejects)
+            with written.open(encoding="utf-8", newline="") as read:
+                shutil.copyfileobj(read, sys.stderr)
             return None
-        temporary = path.with_name(f".{path.name}.writing")
-        with temporary.open("w", encoding="utf-8", newline="") as out:
-            _write_reject_rows(out, rejects)
-        temporary.replace(path)
+        shutil.move(written, path)
         return path
 
     def _deliver(self, scored: Path) -> None:
@@ -455,10 +514,9 @@ class _Run:
         sys.stdout.buffer.flush()
 
 
-def _write_reject_rows(out: object, rejects: Sequence[Reject]) -> None:
-    writer = csv.writer(out, lineterminator="\n")  # type: ignore[arg-type]
-    writer.writerow(["row", "column", "code", "reason"])
-    writer.writerows((one.row, _harmless(one.column), one.code, one.reason) for one in rejects)
+def _write_rejects(out: TextIO, rejects: Iterable[Reject | tuple[str, ...]]) -> None:
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerows((row, _harmless(column), code, reason) for row, column, code, reason in rejects)
 
 
 def _harmless(text: str) -> str:

@@ -442,6 +442,7 @@ def estimate_line(
         warnings.append("business_order_rule_unknown")
     base = fee_base(terms.rule, line)
     exact = formulas.percentage_exact(INTEGERS, _as_tuples(terms.rule.pieces), base)
+    decidable = complete and parts.sales_tax is not None
     return LineEstimate(
         line=line,
         rule=terms.rule,
@@ -449,7 +450,7 @@ def estimate_line(
         complete=complete,
         tiers=tuple(tier_shares(terms.rule, base)),
         minimum_applied=exact < terms.rule.minimum * PPM,
-        profitable_ranges=profitable_ranges(terms, line, schedule.prices_include_tax) if complete else None,
+        profitable_ranges=profitable_ranges(terms, line, schedule.prices_include_tax) if decidable else None,
         warnings=tuple(warnings),
     )
 

@@ -23,6 +23,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     catalog = Catalog(settings.data_dir)
     catalog.load_all()
     app = Flask("advisor", static_folder=None, template_folder="web/templates")
+    app.url_map.merge_slashes = False
     if settings.trusted_hosts:
         app.config["TRUSTED_HOSTS"] = list(settings.trusted_hosts)
     if settings.proxy_hops:

@@ -101,7 +101,7 @@ def blueprint(services: Services, settings: Settings) -> Blueprint:
 
         Each item is the body of an assessment request. An item that cannot be used is answered with its own problem.
         """
-        body = _body(settings.max_batch_body)
+        body = _body(settings.max_batch_body, apart="items")
         return _json(services.assessment_batch(body, _messages(), describe=invalid_body))
 
     @post("/fee-estimates", inputs.FeeEstimateRequest, schemas.FeeEstimateAnswer, schemas.FEE_ESTIMATE_EXAMPLE)
@@ -169,10 +169,10 @@ def blueprint(services: Services, settings: Settings) -> Blueprint:
     return api
 
 
-def _body(most: int) -> Any:
+def _body(most: int, apart: str | None = None) -> Any:
     """Read the JSON body of a request that has no query."""
     _query()
-    return read_json(most)
+    return read_json(most, apart)
 
 
 def _messages() -> Messages:

@@ -13,8 +13,8 @@ from advisor.web.problems import ContentTypeRefused
 CHUNK = 65_536
 
 
-def read_json(most: int) -> Any:
-    """Read the body as strict JSON of at most `most` bytes.
+def read_json(most: int, apart: str | None = None) -> Any:
+    """Read the body as strict JSON of at most `most` bytes; `apart` is that of strict_json.loads.
 
     Raises ContentTypeRefused, InputTooLarge, UnreadableInput or InvalidInput. The bytes are counted here: a server may
     hand over a body that ended early, or one without a length, without a word.
@@ -24,7 +24,7 @@ def read_json(most: int) -> Any:
         raise ContentTypeRefused(refused)
     if request.environ.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
         raise ContentTypeRefused("A compressed body is not taken: leave Content-Encoding out.")
-    return strict_json.loads(_read_all(most))
+    return strict_json.loads(_read_all(most), apart)
 
 
 @lru_cache(maxsize=64)

@@ -9,8 +9,8 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from advisor.errors import AdvisorError, InputTooLarge, InvalidInput, Problem, UnknownName, UnreadableInput
-from advisor.inputs import MOST_PROBLEMS
 from advisor.services import problems
+from advisor.strict_json import MOST_PROBLEMS
 from advisor.web.watch import ID_KEY
 
 log = logging.getLogger("advisor.web")
@@ -90,8 +90,6 @@ def register(app: Flask) -> None:
     @app.errorhandler(HTTPException)
     def http(error: HTTPException) -> Response:
         status = error.code or 500
-        if error.response is not None and status < 400:
-            return problem(status, error.description or "")
         detail = "There is nothing at this address." if status == 404 else error.description or ""
         answer = problem(status, detail)
         if isinstance(error, MethodNotAllowed) and error.valid_methods:
