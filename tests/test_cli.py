@@ -205,7 +205,7 @@ def test_a_full_disk_is_a_sentence() -> None:
         (b"[" * 100, "nested more than 32 levels deep"),
         (b"[]", "  /: The body has to be a JSON object."),
         (b'{"marketplace": "XX", "lines": []}', "  /marketplace: Allowed are US, CA,"),
-        (b'{"colour": "red"}', "  /colour: This field is not known here."),
+        (b'{"colour": "red"}', "  /colour: There is no such field here. There are marketplace, as_of, "),
         (b'{"marketplace": "US", "as_of": "2026-02-30"}', "  /as_of: A date is written YYYY-MM-DD"),
         (b'{"marketplace": "U\\u0000S"}', "  /marketplace: This text holds a NUL character."),
     ],
@@ -432,7 +432,7 @@ def test_texts_from_files_cannot_steer_the_terminal() -> None:
     assert "�[31mred�: jewelry" in shown.stdout
     assert "\x1b" not in shown.stdout
     refused = run("assess", input=json.dumps({"\x1b[2J": 1}))
-    assert "/�[2J: This field is not known here." in refused.stderr
+    assert "/�[2J: There is no such field here." in refused.stderr
 
 
 @pytest.mark.parametrize(
