@@ -587,3 +587,29 @@ def test_memory_is_bounded(tmp_path: Path) -> None:
     table = pyarrow.parquet.read_metadata(tmp_path / "out.parquet")
     rejects = rejects_of(tmp_path / "out.parquet.rejects.csv")
     assert table.num_rows + len(rejects) == 200_000
+
+
+# Constants
+
+
+@pytest.mark.parametrize("constant", ["selling_plan=gold", "price=a lot", "order_defect_rate_7d=2"])
+def test_a_constant_that_spoils_every_row_refuses_the_command(sales: Path, tmp_path: Path, constant: str) -> None:
+    """The rows are not to blame: nothing is written, and the message names the option."""
+    source, out = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_text("seller_id,marketplace,category\nA1,US,jewelry\nA2,UK,jewelry\n")
+    options = ["score", str(source), "-o", str(out), "--as-of", "2026-11-22", "--set", "price=5", "--set", constant]
+    if constant.startswith("price"):
+        del options[-4:-2]
+    result = CliRunner().invoke(main, options)
+    assert result.exit_code == ExitCode.UNUSABLE, result.output
+    assert f"--set {constant.partition('=')[0]}" in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+
+
+def test_a_constant_that_spoils_some_rows_rejects_those(catalog: Catalog, tmp_path: Path) -> None:
+    """Yen have no decimals; dollars do."""
+    source = tmp_path / "in.csv"
+    source.write_text("seller_id,marketplace,category\nA1,US,jewelry\nA2,JP,pet\n")
+    result = run(catalog, source, tmp_path / "out.csv", constants={"price": "9.50"})
+    assert (result.scored, result.rejected) == (1, 1)
+    assert rejects_of(tmp_path / "out.csv.rejects.csv")[0][:2] == ["2", "price"]

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from functools import reduce
+from itertools import chain
 from operator import attrgetter, or_
 from pathlib import Path
 from typing import BinaryIO, Protocol, TextIO
@@ -44,7 +45,7 @@ from advisor.batch.layout import Layout, read_layout
 from advisor.batch.reading import MOST_COLUMNS, Reject, Rows, read_csv, read_ndjson
 from advisor.catalog import Catalog
 from advisor.domain.program import MARKETPLACES, Program
-from advisor.errors import AdvisorError, UnreadableInput
+from advisor.errors import AdvisorError, InvalidInput, Problem, UnreadableInput
 
 FORMATS = ("csv", "ndjson", "parquet")
 MEMORY = "512MB"
@@ -308,7 +309,7 @@ class _Run:
             )
         layout = self._layout()
         parts = self._parts()
-        number, last = next(parts)
+        first = next(parts)  # makes the table that the expression is built over
         names = [f"c{index}" for index in range(len(rows.header))]
         table = self.engine.table("input")
         table = self._step("texts", table.mutate(**texts(table, names, layout)))
@@ -323,18 +324,17 @@ class _Run:
         malformed, taken = sorted(rows.rejects), 0
         with (self.work / "rejects").open("w", encoding="utf-8", newline="") as out:
             _write_rejects(out, [("row", "column", "code", "reason")])
-            while True:
+            for number, last in chain([first], parts):
                 good = self._watched(lambda: results.add(query), done / rows.count, (last - done) / rows.count)
                 before, taken = taken, bisect_right(malformed, last, key=attrgetter("row"))
                 found = malformed[before:taken]
                 if good < number:
                     found += self._rejects(wrong)
+                if not good:
+                    self._refuse_constants(found, number)
                 scored, done = scored + good, last
                 rejected += len({reject.row for reject in found})
                 _write_rejects(out, sorted(found))
-                if (part := next(parts, None)) is None:
-                    break
-                number, last = part
         if scored + rejected != rows.count:
             raise AssertionError(f"{rows.count} rows in, {scored} scored, {rejected} rejected")
         scored_path = results.end()
@@ -490,6 +490,14 @@ class _Run:
                     if is_wrong
                 ]
         return found
+
+    def _refuse_constants(self, found: Sequence[Reject], number: int) -> None:
+        """Refuse a constant that spoils every row of a part: the rows are not to blame. Raises InvalidInput."""
+        for name in map(str.lower, self.job.constants):
+            blamed = {reject.row: reject for reject in found if reject.column == name}
+            if len(blamed) == number > 0:
+                reject = next(iter(blamed.values()))
+                raise InvalidInput([Problem(f"--set {name}", reject.code, reject.reason)])
 
     def _deliver_rejects(self, number: int) -> Path | None:
         """Move the rejects to their place, or remove those of an earlier run; without a place they go to stderr."""
