@@ -130,7 +130,7 @@ def test_every_format_in_and_out_gives_the_same_answers(
     assert len(list(tmp_path.iterdir())) == 2
 
 
-@pytest.mark.parametrize("source", ["csv", "ndjson", "parquet"])
+@pytest.mark.parametrize("source", ["csv", "ndjson"])
 @pytest.mark.parametrize("target", ["csv", "ndjson", "parquet"])
 def test_many_parts_give_what_one_part_gives(
     catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, target: str
@@ -146,12 +146,9 @@ def test_many_parts_give_what_one_part_gives(
         }
         for number in range(400)
     ]
-    table = pa.Table.from_pylist(rows)
     path = tmp_path / f"in.{source}"
-    if source == "parquet":
-        pyarrow.parquet.write_table(table, path)
-    elif source == "csv":
-        pa.csv.write_csv(table, path)
+    if source == "csv":
+        pa.csv.write_csv(pa.Table.from_pylist(rows), path)
         with path.open("ab") as out:
             out.write(b'A400,US,1,1000,"left open\nA401,US,1\nA402,US,2,1000,\n')
     else:
@@ -159,7 +156,7 @@ def test_many_parts_give_what_one_part_gives(
     whole = run(catalog, path, tmp_path / f"whole.{target}")
     monkeypatch.setattr("advisor.batch.reading.BLOCK", 1000)
     monkeypatch.setattr("advisor.batch.reading.PART_SIZE", 3000)
-    monkeypatch.setattr("advisor.batch.scoring.PART_ROWS", 37)
+    monkeypatch.setattr("advisor.batch.reading.PART_ROWS", 37)
     parts = run(catalog, path, tmp_path / f"parts.{target}")
     assert (parts.rows, parts.scored, parts.rejected) == (whole.rows, whole.scored, whole.rejected)
     assert parts.rejected >= 57

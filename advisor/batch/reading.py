@@ -28,6 +28,7 @@ LONGEST_ROW = 2**20
 LONGEST_CELL = 2**16
 MOST_COLUMNS = 500
 PART_SIZE = 24 * 2**20
+PART_ROWS = 300_000
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+\Z")
 _MAGIC = {
@@ -52,7 +53,7 @@ class Reject(NamedTuple):
 
 
 class Part(NamedTuple):
-    """A piece of the rows, small enough to be scored in bounded memory.
+    """A piece of the rows: about PART_SIZE bytes, or PART_ROWS rows, and at most a block more.
 
     `path` is a delimited file without a header whose first cell is the row number, `rows` how many it has, and `last`
     the number of the last row that it and the rejects beside it account for.
@@ -67,7 +68,7 @@ class Part(NamedTuple):
 class Rows:
     """Clean rows: the header, how many rows there were, those already rejected, and where the others are.
 
-    `parts` is empty for Parquet, which the engine reads itself.
+    `parts` is empty for Parquet, which the engine reads itself, as one part.
     """
 
     header: list[str]
@@ -105,7 +106,7 @@ class _Spool:
         writer = self.quoted if any("\r" in cell for cell in cells) else self.plain
         writer.writerow([str(number), *cells])
         self.rows += 1
-        self.size += sum(map(len, cells))
+        self.size += 20 + len(cells) + sum(map(len, cells))
 
     def write_lines(self, first: int, lines: Sequence[bytes]) -> None:
         """Write rows that are well-formed lines already, numbered from `first` on."""
@@ -117,7 +118,7 @@ class _Spool:
 
     def rest(self, last: int) -> None:
         """Begin another part if this one is large enough; `last` is the number of the last row read."""
-        if self.size >= PART_SIZE:
+        if self.size >= PART_SIZE or self.rows >= PART_ROWS:
             self.end(last)
             self._begin()
 

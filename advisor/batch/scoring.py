@@ -1,7 +1,7 @@
 """Score a file: read it, judge and price it on DuckDB, and write results and rejects whole or not at all.
 
-The rows are scored part by part, so that memory stays bounded however many there are. The engine is locked down: it may
-read and write one temporary directory (and the Parquet file given to it), reach no network, load nothing, and use
+The rows of CSV and NDJSON are scored part by part, so that their number does not matter. The engine is locked down: it
+may read and write one temporary directory (and the Parquet file given to it), reach no network, load nothing, and use
 bounded memory; what does not fit is spilled there. The directory lies beside the output, so that a finished file is
 renamed into place in one step.
 """
@@ -11,6 +11,7 @@ import shutil
 import sys
 import tempfile
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,7 +25,6 @@ from typing import BinaryIO, Protocol, TextIO
 import duckdb
 import ibis
 import ibis.expr.types as ir
-import pyarrow as pa
 from ibis.backends.duckdb import Backend
 from pyarrow.parquet import ParquetWriter
 
@@ -49,7 +49,6 @@ from advisor.errors import AdvisorError, InvalidInput, Problem, UnreadableInput
 
 FORMATS = ("csv", "ndjson", "parquet")
 MEMORY = "512MB"
-PART_ROWS = 200_000
 # The one turns every list of allowed words into a join with buffers of its own; the other moves the check of a row into
 # its filter, where nothing that was computed is used again.
 OPTIMIZERS_OFF = "in_clause,filter_pushdown"
@@ -233,8 +232,8 @@ def _open(source: Path | None) -> Iterator[BinaryIO]:
 def _read_parquet(engine: Backend, source: Path) -> Rows:
     try:
         path = _literal(str(source.resolve()))
-        engine.raw_sql(f"CREATE VIEW given AS SELECT * FROM read_parquet({path})")
-        header = list(engine.table("given").columns)
+        engine.raw_sql(f"CREATE VIEW given AS SELECT * FROM read_parquet({path}, file_row_number = true)")
+        header = [name for name in engine.table("given").columns if name != "file_row_number"]
         ((count,),) = engine.con.execute("SELECT count(*) FROM given").fetchall()
     except duckdb.Error as error:
         raise UnreadableInput(
@@ -250,29 +249,35 @@ def _first_line(error: Exception) -> str:
 
 
 class _Results:
-    """Adds the results of each part to one file."""
+    """Adds the results of each part to one file. `several` says whether there is more than one part."""
 
-    def __init__(self, engine: Backend, work: Path, target_format: str) -> None:
+    def __init__(self, engine: Backend, work: Path, target_format: str, several: bool) -> None:
         self.engine = engine
         self.path = work / "scored"
         self.part = work / "part"
         self.format = target_format
+        self.several = several
         self.parquet: ParquetWriter | None = None
 
     def add(self, query: str) -> int:
         """Add what the query gives; say how many rows that was."""
-        return self._add_parquet(query) if self.format == "parquet" else self._add_text(query)
-
-    def _add_text(self, query: str) -> int:
-        header = "false" if self.path.exists() else "true"
-        options = "FORMAT json" if self.format == "ndjson" else f"FORMAT csv, HEADER {header}, DELIMITER ','"
+        if self.several and self.format == "parquet":
+            return self._add_with_arrow(query)
+        options = {
+            "csv": f"FORMAT csv, HEADER {_literal(not self.path.exists())}, DELIMITER ','",
+            "ndjson": "FORMAT json",
+            "parquet": "FORMAT parquet, COMPRESSION zstd",
+        }[self.format]
         found = self.engine.con.execute(f"COPY ({query}) TO {_literal(str(self.part))} ({options})").fetchone()
-        with self.part.open("rb") as part, self.path.open("ab") as whole:
-            shutil.copyfileobj(part, whole)
+        if self.several:
+            with self.part.open("rb") as part, self.path.open("ab") as whole:
+                shutil.copyfileobj(part, whole)
+        else:
+            self.part.replace(self.path)
         return int(found[0]) if found else 0
 
-    def _add_parquet(self, query: str) -> int:
-        """Write with Arrow, not with the engine: that would begin a new file for each part."""
+    def _add_with_arrow(self, query: str) -> int:
+        """Write with Arrow: the engine cannot add to a Parquet file. The cells of parts are texts and numbers."""
         table = self.engine.con.sql(query).to_arrow_table()
         if self.parquet is None:
             self.parquet = ParquetWriter(self.path, table.schema, compression="zstd")
@@ -320,7 +325,8 @@ class _Run:
         query = self.engine.compile(self._scored(columns, pricer, layout, table, names))
         wrong = self._wrong_cells(columns, pricer, table)
         scored = done = rejected = 0
-        results = _Results(self.engine, self.work, job.target_format)
+        blamed: Counter[Reject] = Counter()
+        results = _Results(self.engine, self.work, job.target_format, several=len(rows.parts) > 1)
         malformed, taken = sorted(rows.rejects), 0
         with (self.work / "rejects").open("w", encoding="utf-8", newline="") as out:
             _write_rejects(out, [("row", "column", "code", "reason")])
@@ -330,13 +336,14 @@ class _Run:
                 found = malformed[before:taken]
                 if good < number:
                     found += self._rejects(wrong)
-                if not good:
-                    self._refuse_constants(found, number)
+                    blamed.update(self._blamed(found))
                 scored, done = scored + good, last
                 rejected += len({reject.row for reject in found})
                 _write_rejects(out, sorted(found))
         if scored + rejected != rows.count:
             raise AssertionError(f"{rows.count} rows in, {scored} scored, {rejected} rejected")
+        if not scored:
+            _refuse_constants(blamed, rows.count - len({reject.row for reject in malformed}))
         scored_path = results.end()
         rejects_path = self._deliver_rejects(rejected)
         self._deliver(scored_path)
@@ -360,14 +367,10 @@ class _Run:
                 yield part.rows, part.last
                 part.path.unlink()
             return
-        last = 0
-        for batch in self.engine.con.cursor().sql("FROM given").to_arrow_reader(PART_ROWS):
-            first, last = last + 1, last + len(batch)
-            numbers = pa.array(range(first, last + 1), pa.int64())
-            part = pa.Table.from_arrays([numbers, *batch.columns], names=["row", *names])
-            self.engine.con.register("part", part)
-            self.engine.raw_sql("CREATE OR REPLACE TABLE input AS SELECT * FROM part")
-            yield len(batch), last
+        given = self.engine.table("given")
+        cells = {name: given[header] for name, header in zip(names, self.rows.header, strict=True)}
+        self.engine.create_view("input", given.select(row=given["file_row_number"] + 1, **cells))
+        yield self.rows.count, self.rows.count
 
     def _layout(self) -> Layout:
         vocabulary = self.catalog.vocabulary
@@ -491,13 +494,10 @@ class _Run:
                 ]
         return found
 
-    def _refuse_constants(self, found: Sequence[Reject], number: int) -> None:
-        """Refuse a constant that spoils every row of a part: the rows are not to blame. Raises InvalidInput."""
-        for name in map(str.lower, self.job.constants):
-            blamed = {reject.row: reject for reject in found if reject.column == name}
-            if len(blamed) == number > 0:
-                reject = next(iter(blamed.values()))
-                raise InvalidInput([Problem(f"--set {name}", reject.code, reject.reason)])
+    def _blamed(self, found: Sequence[Reject]) -> Iterator[Reject]:
+        """Give the rejects for which a constant is to blame, without their rows."""
+        constants = {name.lower() for name in self.job.constants}
+        return (reject._replace(row=0) for reject in found if reject.column in constants)
 
     def _deliver_rejects(self, number: int) -> Path | None:
         """Move the rejects to their place, or remove those of an earlier run; without a place they go to stderr."""
@@ -510,7 +510,12 @@ class _Run:
             with written.open(encoding="utf-8", newline="") as read:
                 shutil.copyfileobj(read, sys.stderr)
             return None
-        shutil.move(written, path)
+        temporary = path.with_name(f".{path.name}.writing")  # they may lie on another disk than the results
+        try:
+            shutil.copyfile(written, temporary)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
         return path
 
     def _deliver(self, scored: Path) -> None:
@@ -520,6 +525,13 @@ class _Run:
         with scored.open("rb") as read:
             shutil.copyfileobj(read, sys.stdout.buffer)
         sys.stdout.buffer.flush()
+
+
+def _refuse_constants(blamed: Counter[Reject], rows: int) -> None:
+    """Refuse the constants that no row can use: the rows are not to blame. Raises InvalidInput."""
+    problems = [Problem(f"--set {one.column}", one.code, one.reason) for one in blamed if blamed[one] == rows]
+    if problems:
+        raise InvalidInput(problems)
 
 
 def _write_rejects(out: TextIO, rejects: Iterable[Reject | tuple[str, ...]]) -> None:
