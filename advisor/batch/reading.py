@@ -116,7 +116,7 @@ class _Spool:
         self.rows += len(lines)
         self.size += len(text)
 
-    def rest(self, last: int) -> None:
+    def end_if_full(self, last: int) -> None:
         """Begin another part if this one is large enough; `last` is the number of the last row read."""
         if self.size >= PART_SIZE or self.rows >= PART_ROWS:
             self.end(last)
@@ -154,7 +154,7 @@ class _CsvReader:
         rows, spool = Rows(header, delimiter=delimiter), _Spool(directory, delimiter)
         self._rows(lines, rows, spool)
         while block := self._next_block():
-            spool.rest(rows.count)
+            spool.end_if_full(rows.count)
             if not self._plain_block(block, rows, spool):
                 self._rows(self._lines(block), rows, spool)
         spool.end(rows.count)
@@ -220,10 +220,11 @@ class _CsvReader:
             block.decode()
         except UnicodeDecodeError:
             return False
-        block = block.removesuffix(b"\n")
-        if not _well_formed(block + b"\n", rows.delimiter, len(rows.header)):
+        if not block.endswith(b"\n"):
+            block += b"\n"
+        if not _well_formed(block, rows.delimiter, len(rows.header)):
             return False
-        lines = block.split(b"\n")
+        lines = block.splitlines()
         spool.write_lines(rows.count + 1, lines)
         rows.count += len(lines)
         return True
@@ -264,7 +265,8 @@ def _well_formed(block: bytes, delimiter: str, columns: int) -> bool:
     if np.diff(ends, prepend=-1).max() > LONGEST_CELL:
         return False
     parting = data == ord(delimiter)
-    quotes = np.flatnonzero(data == ord('"'))
+    quote = data == ord('"')
+    quotes = np.flatnonzero(quote)
     if len(quotes):
         around = np.zeros(256, bool)
         around[[ord(delimiter), ord("\n"), ord('"')]] = True
@@ -272,7 +274,7 @@ def _well_formed(block: bytes, delimiter: str, columns: int) -> bool:
         before = data[opening[1:] - 1] if opening[0] == 0 else data[opening - 1]
         if len(opening) > len(closing) or not around[before].all() or not around[data[closing + 1]].all():
             return False
-        outside = np.cumsum(data == ord('"'), dtype=np.uint8) & 1 == 0
+        outside = np.cumsum(quote, dtype=np.uint8) & 1 == 0
         if not outside[ends].all():
             return False
         parting &= outside
@@ -374,7 +376,7 @@ def read_ndjson(
     with flat.open("rb") as read:
         for line in read:
             number, cells = orjson.loads(line)
-            spool.rest(number - 1)
+            spool.end_if_full(number - 1)
             spool.write(number, [cells.get(name, "") for name in columns])
     spool.end(rows.count)
     rows.parts = spool.parts

@@ -72,7 +72,7 @@ class DiscountResult:
     def worth_it(self) -> bool | None:
         """Whether a unit at that price still contributes; None when a cost, a fee or the tax is unknown."""
         parts = self.estimate.per_unit
-        if parts is None or parts.contribution is None or not _decidable(self.estimate):
+        if parts is None or parts.contribution is None or not parts.decidable:
             return None
         return None if _cost_unknown(self.estimate.line) else parts.contribution >= 0
 
@@ -162,9 +162,7 @@ def _advise_line(
             warnings.append("current_monthly_units_unknown")
             break
         if estimate.per_unit is not None:
-            per_unit = estimate.per_unit
-            each = per_unit.contribution if _decidable(estimate) else None
-            results.append(_scenario(scenario.name, units, per_unit, each, fixed_monthly_cost))
+            results.append(_scenario(scenario.name, units, estimate.per_unit, fixed_monthly_cost))
     discounts = []
     for offer in wanted.quantity_discounts:
         price = offer.unit_price
@@ -192,14 +190,9 @@ def _units(scenario: Scenario, current: int | None) -> int | None:
     return half_up(current * scenario.uplift_ppm, PPM)
 
 
-def _decidable(estimate: LineEstimate) -> bool:
-    """Say whether every fee and the tax are known, so that what is left of a price is not overstated."""
-    return estimate.complete and estimate.per_unit is not None and estimate.per_unit.sales_tax is not None
-
-
-def _scenario(name: str, units: int, per_unit: Parts, each: int | None, fixed_monthly_cost: int) -> ScenarioResult:
-    """Multiply one unit; `each` is what a unit surely contributes, None when that is unknown."""
+def _scenario(name: str, units: int, per_unit: Parts, fixed_monthly_cost: int) -> ScenarioResult:
     parts = per_unit.times(units)
+    each = per_unit.contribution if per_unit.decidable else None
     break_even: int | None = None
     if fixed_monthly_cost == 0 and each is not None and each >= 0:
         break_even = 0

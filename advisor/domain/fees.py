@@ -234,6 +234,16 @@ class Parts:
     net_proceeds: int
     contribution: int | None
 
+    @property
+    def complete(self) -> bool:
+        """Whether every fee is known."""
+        return all(getattr(self, fee) is not None for fee in FEES)
+
+    @property
+    def decidable(self) -> bool:
+        """Whether every fee and the tax are known, so that what is left of a price is not overstated."""
+        return self.complete and self.sales_tax is not None
+
     def times(self, units: int) -> "Parts":
         """Multiply every part by a number of units."""
         return Parts(*(None if part is None else part * units for part in self._values()))  # type: ignore[arg-type]
@@ -432,7 +442,6 @@ def estimate_line(
         warnings.insert(0, "closing_fee_unknown")
     if parts.refund_administration_fee is None:
         warnings.append("refund_administration_fee_unknown")
-    complete = all(getattr(parts, fee) is not None for fee in FEES)
     if parts.sales_tax is None:
         warnings.append("tax_not_deducted")
     if line.fulfillment == "amazon" and line.fulfillment_cost is None:
@@ -442,15 +451,14 @@ def estimate_line(
         warnings.append("business_order_rule_unknown")
     base = fee_base(terms.rule, line)
     exact = formulas.percentage_exact(INTEGERS, _as_tuples(terms.rule.pieces), base)
-    decidable = complete and parts.sales_tax is not None
     return LineEstimate(
         line=line,
         rule=terms.rule,
         per_unit=parts,
-        complete=complete,
+        complete=parts.complete,
         tiers=tuple(tier_shares(terms.rule, base)),
         minimum_applied=exact < terms.rule.minimum * PPM,
-        profitable_ranges=profitable_ranges(terms, line, schedule.prices_include_tax) if decidable else None,
+        profitable_ranges=profitable_ranges(terms, line, schedule.prices_include_tax) if parts.decidable else None,
         warnings=tuple(warnings),
     )
 

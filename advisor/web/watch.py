@@ -10,8 +10,6 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import Request
 
-from advisor.web.logs import FIELDS
-
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,100}", re.ASCII)
 ID_KEY = "advisor.request_id"
 HEADERS = (
@@ -41,15 +39,14 @@ def watched(application: WSGIApplication) -> WSGIApplication:
                 request: Request | None = environ.get("werkzeug.request")
                 rule = request.url_rule if request else None
                 length = stands.get("Content-Length")
-                values = (
-                    request_id,
-                    environ["REQUEST_METHOD"],
-                    rule.rule if rule else None,
-                    int(status[:3]),
-                    round((time.perf_counter() - started) * 1000, 2),
-                    int(length) if length else None,
-                )
-                fields = dict(zip(FIELDS, values, strict=True))
+                fields = {
+                    "request_id": request_id,
+                    "method": environ["REQUEST_METHOD"],
+                    "route": rule.rule if rule else None,
+                    "status": int(status[:3]),
+                    "milliseconds": round((time.perf_counter() - started) * 1000, 2),
+                    "bytes_out": int(length) if length else None,
+                }
                 log.handle(log.makeRecord(log.name, logging.INFO, "", 0, "request", (), None, extra=fields))
             return start_response(status, headers, *more)
 
