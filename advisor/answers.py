@@ -8,6 +8,8 @@ from datetime import date
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+import orjson
+
 from advisor.catalog.programs import Process, Remedy
 from advisor.domain.advice import Advice, LineAdvice, ScenarioTotal
 from advisor.domain.assessment import Assessment, Finding, Observation, Slot
@@ -49,19 +51,43 @@ from advisor.messages import ADVICE_REASONS, FACT_REASONS, REASONS, TEXTS, WARNI
 Answer = dict[str, Any]
 
 
+class Ready(dict[str, Any]):
+    """A part that many answers share and none changes: a dict that has its JSON ready for `dumps` to copy."""
+
+    __slots__ = ("json",)
+
+    def __init__(self, part: Answer) -> None:
+        super().__init__(part)
+        self.json = orjson.Fragment(dumps(part))
+
+
+def dumps(answer: Answer) -> bytes:
+    """Write an answer as JSON. Most of it are parts that are ready."""
+    return orjson.dumps(answer, default=_json, option=orjson.OPT_PASSTHROUGH_SUBCLASS)
+
+
+def _json(part: Any) -> orjson.Fragment:
+    if isinstance(part, Ready):
+        return part.json
+    raise TypeError(f"{type(part).__name__} is not part of an answer")
+
+
 # Sources and dates
 
 
-def source(one: Source) -> Answer:
+@lru_cache(maxsize=4096)
+def source(one: Source) -> Ready:
     """Describe a source."""
-    return {
-        "url": one.url,
-        "title": one.title,
-        "publisher": one.publisher,
-        "trust": one.trust,
-        "published_on": _day(one.published_on),
-        "read_on": one.read_on.isoformat(),
-    }
+    return Ready(
+        {
+            "url": one.url,
+            "title": one.title,
+            "publisher": one.publisher,
+            "trust": one.trust,
+            "published_on": _day(one.published_on),
+            "read_on": one.read_on.isoformat(),
+        }
+    )
 
 
 def _sources(several: Sequence[Source]) -> list[Answer]:
@@ -158,46 +184,65 @@ def _next_steps(one: Assessment, process: Process, messages: Messages) -> list[A
     return steps
 
 
-class _Fixed(NamedTuple):
-    """What a finding says that depends on the rule and the language alone: what comes first, and what comes last."""
-
-    head: Answer
-    tail: Answer
-
-
-@lru_cache(maxsize=4096)
-def _fixed(rule: Rule, messages: Messages) -> _Fixed:
-    criterion, threshold = rule.criterion, rule.threshold
-    fact = isinstance(criterion.subject, Fact)
-    return _Fixed(
-        head={
-            "criterion": criterion.id,
-            "metric": None if fact else criterion.subject.key,
-            "fact": criterion.subject.key if fact else None,
-            "window_days": criterion.window_days,
-            "segment": criterion.segment,
-            "level": threshold.level,
-            "basis": threshold.basis,
-            "comparison": threshold.bar.comparison,
-            "threshold": bar_value(criterion.subject, threshold.bar),
-            **_validity(threshold.validity),
-        },
-        tail={
-            "consequence": _text(threshold.consequence, messages),
-            "note": _text(threshold.bar.note, messages),
-            "stage": criterion.subject.stage,
-            "remedies": [],
-            "sources": _sources(threshold.bar.sources),
-        },
-    )
-
-
 # Stand in a sentence for what each account fills in; no text that comes in or stands in the data holds them.
 OBSERVED, COUNT, OF = "\0", "\1", "\2"
 
 
+class _Said(NamedTuple):
+    """What findings of one rule say that came out the same way, in one language, but for the numbers of the account.
+
+    `answer` has None where they come. `sentence` has OBSERVED and OF there; `counted`, the same sentence about a rate
+    with its counts, has COUNT besides.
+    """
+
+    answer: Answer
+    sentence: str
+    counted: str
+
+
 @lru_cache(maxsize=4096)
-def _sentence(rule: Rule, reason: str, messages: Messages) -> str:
+def _said(
+    rule: Rule,
+    outcome: Outcome,
+    reason: str,
+    also: tuple[tuple[Bar, Outcome], ...],
+    process: Process,
+    messages: Messages,
+) -> _Said:
+    criterion, threshold, subject = rule.criterion, rule.threshold, rule.criterion.subject
+    fact = isinstance(subject, Fact)
+    remedies = process.remedies.get(subject.key, ()) if outcome is Outcome.MISSED else ()
+    answer = {
+        "criterion": criterion.id,
+        "metric": None if fact else subject.key,
+        "fact": subject.key if fact else None,
+        "window_days": criterion.window_days,
+        "segment": criterion.segment,
+        "level": threshold.level,
+        "basis": threshold.basis,
+        "comparison": threshold.bar.comparison,
+        "threshold": bar_value(subject, threshold.bar),
+        **_validity(threshold.validity),
+        "observed": None,
+        "outcome": outcome,
+        "reason": reason,
+        "headroom": None,
+        "recovery": None,
+        "also_published": [_also_published(bar, subject, other, messages) for bar, other in also],
+        "message": None,
+        "consequence": _text(threshold.consequence, messages),
+        "note": _text(threshold.bar.note, messages),
+        "stage": subject.stage,
+        "remedies": [_remedy(remedy, messages) for remedy in remedies],
+        "sources": _sources(threshold.bar.sources),
+    }
+    unit = messages.text(subject.unit) if isinstance(subject, Metric) else ""
+    sentence = _sentence(rule, reason, unit, messages)
+    counts = {"rate": OBSERVED, "count": COUNT, "of": OF, "unit": unit}
+    return _Said(answer, sentence, sentence.replace(OBSERVED, messages.text(TEXTS["counted"], counts)))
+
+
+def _sentence(rule: Rule, reason: str, unit: str, messages: Messages) -> str:
     """Write what a reason says about a rule, with OBSERVED and OF where the value comes."""
     subject, threshold = rule.criterion.subject, rule.threshold
     bar = threshold.bar
@@ -206,27 +251,27 @@ def _sentence(rule: Rule, reason: str, messages: Messages) -> str:
         "label": messages.text(rule.criterion.label),
         "bar": "" if bar.comparison is None else messages.bar(bar.comparison, _bar_text(subject, bar, messages)),
         "minimum": threshold.minimum_volume,
-        "unit": messages.text(subject.unit) if isinstance(subject, Metric) else "",
+        "unit": unit,
     }
     return messages.text(sentences[reason], {**words, "observed": OBSERVED, "of": OF})
 
 
-@lru_cache(maxsize=4096)
-def _counted(unit: str, messages: Messages) -> str:
-    """Write a rate with its counts, with OBSERVED, COUNT and OF where they come."""
-    words = {"rate": OBSERVED, "count": COUNT, "of": OF, "unit": messages.text(unit)}
-    return messages.text(TEXTS["counted"], words)
+def _also_published(bar: Bar, subject: Metric | Fact, outcome: Outcome, messages: Messages) -> Ready:
+    return Ready(
+        {
+            "threshold": bar_value(subject, bar),
+            "comparison": bar.comparison,
+            "outcome": outcome,
+            "note": _text(bar.note, messages),
+            "sources": _sources(bar.sources),
+        }
+    )
 
 
-@lru_cache(maxsize=4096)
-def _also_published(bar: Bar, rule: Rule, outcome: Outcome, messages: Messages) -> Answer:
-    return {
-        "threshold": bar_value(rule.criterion.subject, bar),
-        "comparison": bar.comparison,
-        "outcome": outcome,
-        "note": _text(bar.note, messages),
-        "sources": _sources(bar.sources),
-    }
+def _remedy(remedy: Remedy, messages: Messages) -> Ready:
+    return Ready(
+        {"text": messages.text(remedy.text), "why": messages.text(remedy.why), "sources": _sources(remedy.sources)}
+    )
 
 
 def bar_value(subject: Metric | Fact, bar: Bar) -> Any:
@@ -248,37 +293,26 @@ def finding(one: Finding, process: Process, messages: Messages) -> Answer:
 
 
 def _finding(one: Finding, process: Process, messages: Messages) -> Answer:
-    rule, seen = one.rule, one.observed
-    head, tail = _fixed(rule, messages)
+    said = _said(one.rule, one.outcome, one.reason, one.also_published, process, messages)
+    seen = one.observed
     rate = rate_ppm(INTEGERS, seen.count, seen.of) if isinstance(seen, Observation) and seen.of else None
-    answer = {
-        **head,
+    return {
+        **said.answer,
         "observed": _observed(one, rate),
-        "outcome": one.outcome,
-        "reason": one.reason,
         "headroom": _headroom(one),
-        "recovery": None if one.recovery is None else {"clean": one.recovery, "unit": _unit(rule.criterion.subject)},
-        "also_published": [_also_published(bar, rule, outcome, messages) for bar, outcome in one.also_published],
-        "message": _message(one, rate, messages),
-        **tail,
+        "recovery": _recovery(one),
+        "message": _message(said, seen, rate, messages),
     }
-    if one.outcome is Outcome.MISSED:
-        remedies = process.remedies.get(rule.criterion.subject.key, ())
-        answer["remedies"] = [_remedy(remedy, messages) for remedy in remedies]
-    return answer
 
 
-# Of facts, and of what is not given, there are few different findings, and each comes again and again.
-_still_finding = lru_cache(maxsize=4096)(_finding)
+@lru_cache(maxsize=4096)
+def _still_finding(one: Finding, process: Process, messages: Messages) -> Ready:
+    """Answer a criterion of a fact, or of what is not given: few are different, and each comes again and again."""
+    return Ready(_finding(one, process, messages))
 
 
 def _unit(subject: Metric | Fact) -> str:
     return subject.unit if isinstance(subject, Metric) else ""
-
-
-@lru_cache(maxsize=4096)
-def _remedy(remedy: Remedy, messages: Messages) -> Answer:
-    return {"text": messages.text(remedy.text), "why": messages.text(remedy.why), "sources": _sources(remedy.sources)}
 
 
 def _observed(one: Finding, rate: int | None) -> Answer | None:
@@ -300,21 +334,20 @@ def _headroom(one: Finding) -> Answer | None:
     return {"count": one.headroom.count, "rate": rate}
 
 
-def _message(one: Finding, rate: int | None, messages: Messages) -> str:
+def _recovery(one: Finding) -> Answer | None:
+    return None if one.recovery is None else {"clean": one.recovery, "unit": _unit(one.rule.criterion.subject)}
+
+
+def _message(said: _Said, seen: Observation | FactValue | None, rate: int | None, messages: Messages) -> str:
     """Say what one finding found, in a sentence or two."""
-    seen = one.observed
-    sentence = _sentence(one.rule, one.reason, messages)
     if not isinstance(seen, Observation):
-        return sentence.replace(OBSERVED, _fact_text(seen, messages))
-    of = str(seen.of)
+        return said.sentence.replace(OBSERVED, _fact_text(seen, messages))
     if seen.of is None:
-        observed = str(seen.count)
-    elif rate is None or seen.bare:
-        observed = messages.percent(rate or 0)
-    else:
-        counted = _counted(_unit(one.rule.criterion.subject), messages)
-        observed = counted.replace(OBSERVED, messages.percent(rate)).replace(COUNT, str(seen.count)).replace(OF, of)
-    return sentence.replace(OBSERVED, observed).replace(OF, of)
+        return said.sentence.replace(OBSERVED, str(seen.count))
+    if rate is None or seen.bare:
+        return said.sentence.replace(OBSERVED, messages.percent(rate or 0)).replace(OF, str(seen.of))
+    counted = said.counted.replace(OBSERVED, messages.percent(rate))
+    return counted.replace(COUNT, str(seen.count)).replace(OF, str(seen.of))
 
 
 def _fact_text(value: FactValue | None, messages: Messages) -> str:

@@ -4,7 +4,7 @@ Absent numbers are unknown: never zero, never a pass. The verdict is a conjuncti
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 from typing import NamedTuple
@@ -18,10 +18,10 @@ from advisor.domain.program import (
     Fact,
     FactValue,
     Level,
-    Metric,
     Outcome,
     Program,
     Rule,
+    Threshold,
     Verdict,
     rules_in_force,
 )
@@ -68,9 +68,8 @@ class Headroom:
     ppm: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One criterion's result.
+class Finding(NamedTuple):
+    """One criterion's result. A dozen are made for every account: a tuple takes a third of a dataclass's time.
 
     `observed` is what was read (None when unknown or derived); `between` are the bounds, as (count, of), of a defect
     rate known only by its components; `recovery` counts clean further orders.
@@ -106,10 +105,9 @@ class Assessment:
 
 def assess(program: Program, marketplace: str, as_of: date, account: Account) -> Assessment:
     """Judge the account by the rules of that marketplace and day. Never guesses: without rules it is not covered."""
-    rules = rules_in_force(program, marketplace, as_of)
-    used = account.facts.get("fulfillment")
+    readings = _readings(program, marketplace, as_of, account.facts.get("fulfillment"))
     read: set[Slot] = set()
-    findings = tuple([_judge(rule, account, used, read) for rule in rules])
+    findings = tuple([_judge(reading, account, read) for reading in readings])
     required = [finding for finding in findings if finding.required]
     verdict = _verdict(required)
     scores = [finding.score for finding in required if finding.score is not None]
@@ -141,18 +139,29 @@ class _Reading(NamedTuple):
     `applies` is False when the criterion is about orders of a channel that the account does not use.
     """
 
-    slots: tuple[Slot, ...]
-    components: tuple[tuple[Slot, ...], ...]
-    applies: bool
+    rule: Rule
+    slots: tuple[Slot, ...] = ()
+    components: tuple[tuple[Slot, ...], ...] = ()
+    applies: bool = True
 
 
 @lru_cache(maxsize=4096)
-def _reading(criterion: Criterion, subject: Metric, used: FactValue | None) -> _Reading:
-    """Work out what a criterion reads of an account that uses these fulfillment channels.
+def _readings(program: Program, marketplace: str, as_of: date, used: FactValue | None) -> tuple[_Reading, ...]:
+    """Work out what the rules of that marketplace and day read of an account that uses these fulfillment channels."""
+    rules = rules_in_force(program, marketplace, as_of)
+    return tuple(_reading(rule.criterion, rule.threshold, used) for rule in rules)
+
+
+@lru_cache(maxsize=4096)
+def _reading(criterion: Criterion, threshold: Threshold, used: FactValue | None) -> _Reading:
+    """Work out what one rule reads, once for all the days it is in force: what is known of a rule is kept by the rule.
 
     Its own window comes before one for every window, and its own segment before the whole account, which stands for a
     fulfillment segment unless the account uses both channels, and never for business.
     """
+    rule, subject = Rule(criterion, threshold), criterion.subject
+    if isinstance(subject, Fact):
+        return _Reading(rule)
     segments = [criterion.segment]
     if criterion.segment in ("seller_fulfilled", "amazon_fulfilled") and used != "both":
         segments.append(None)
@@ -162,14 +171,14 @@ def _reading(criterion: Criterion, subject: Metric, used: FactValue | None) -> _
         return tuple(Slot(metric, window, segment) for segment in segments for window in windows)
 
     applies = criterion.channel is None or used not in ("seller", "amazon") or used == criterion.channel
-    return _Reading(slots(subject.key), tuple(slots(key) for key in subject.components), applies)
+    return _Reading(rule, slots(subject.key), tuple(slots(key) for key in subject.components), applies)
 
 
-def _judge(rule: Rule, account: Account, used: FactValue | None, read: set[Slot]) -> Finding:
+def _judge(reading: _Reading, account: Account, read: set[Slot]) -> Finding:
+    rule, slots, components, applies = reading
     subject = rule.criterion.subject
     if isinstance(subject, Fact):
         return _judge_fact(rule, subject, account.facts.get(subject.key))
-    slots, components, applies = _reading(rule.criterion, subject, used)
     seen = _find(slots, account, read)
     if not applies:
         return Finding(rule, Outcome.NOT_APPLICABLE, "other_fulfillment_channel", seen)
@@ -238,7 +247,8 @@ def _judge_observation(rule: Rule, seen: Observation) -> Finding:
     minimum = rule.threshold.minimum_volume
     if minimum is not None and not seen.bare and of < minimum:
         return Finding(rule, Outcome.NOT_APPLICABLE, "below_minimum_volume", seen)
-    bad, allowed = _allowance(bar, seen.count, of, counter=seen.of is None)
+    counter = seen.of is None
+    bad, allowed = formulas.defects(bar.comparison or "", seen.count, of), _allowance(bar, counter)
     met = formulas.meets(allowed, bad, of)
     countable = not seen.bare
     room = formulas.headroom(INTEGERS, allowed, bad, of)
@@ -254,22 +264,19 @@ def _judge_observation(rule: Rule, seen: Observation) -> Finding:
         recovery=formulas.recovery(allowed, bad, of) if countable and seen.of is not None else None,
         score=formulas.score(INTEGERS, allowed, bad, of),
         also_published=tuple(
-            (other, _met(_bar_meets(other, seen.count, of, counter=seen.of is None)))
-            for other in rule.threshold.also_published
+            (other, _met(_bar_meets(other, seen.count, of, counter))) for other in rule.threshold.also_published
         ),
     )
 
 
-def _allowance(bar: Bar, count: int, of: int, counter: bool) -> tuple[int, Allowance]:
-    """Turn a bar and a value into defects and their allowance; a counter's threshold is that many of one thing."""
-    threshold = bar.number * PPM if counter else bar.number
-    comparison = bar.comparison or ""
-    return formulas.defects(comparison, count, of), formulas.allowance(comparison, threshold)
+@lru_cache(maxsize=4096)
+def _allowance(bar: Bar, counter: bool) -> Allowance:
+    """Turn a bar into an allowance of defects; a counter's threshold is that many of one thing."""
+    return formulas.allowance(bar.comparison or "", bar.number * PPM if counter else bar.number)
 
 
-def _bar_meets(bar: Bar, count: int, of: int, counter: bool) -> bool:
-    bad, allowed = _allowance(bar, count, of, counter)
-    return bool(formulas.meets(allowed, bad, of))
+def _bar_meets(bar: Bar, count: int, of: int, counter: bool = False) -> bool:
+    return bool(formulas.meets(_allowance(bar, counter), formulas.defects(bar.comparison or "", count, of), of))
 
 
 def _judge_defects(rule: Rule, stated: Observation | None, parts: Sequence[Observation | None]) -> Finding:
@@ -297,16 +304,15 @@ def _judge_defects(rule: Rule, stated: Observation | None, parts: Sequence[Obser
         return Finding(rule, Outcome.UNKNOWN, "no_activity")
     bar = rule.threshold.bar
     bounds = ((low, of), (min(high, of), of))
-    if complete and _bar_meets(bar, min(high, of), of, counter=False):
+    if complete and _bar_meets(bar, min(high, of), of):
         judged, reason = min(high, of), "components_meet_threshold"
-    elif not _bar_meets(bar, low, of, counter=False):
+    elif not _bar_meets(bar, low, of):
         judged, reason = low, "components_miss_threshold"
     else:
         reason = "components_inconclusive" if complete else "component_missing"
         return Finding(rule, Outcome.UNKNOWN, reason, between=bounds if complete else None)
     finding = _judge_observation(rule, Observation(judged, of, bare))
-    return replace(
-        finding,
+    return finding._replace(
         reason=reason,
         observed=None,
         between=bounds if complete else None,
@@ -319,9 +325,9 @@ def _judge_defects(rule: Rule, stated: Observation | None, parts: Sequence[Obser
 
 def _bounded(bar: Bar, low: int, high: int | None, of: int) -> Outcome:
     """Answer a bar for a value known only by its bounds."""
-    if high is not None and _bar_meets(bar, high, of, counter=False):
+    if high is not None and _bar_meets(bar, high, of):
         return Outcome.MET
-    return Outcome.UNKNOWN if _bar_meets(bar, low, of, counter=False) else Outcome.MISSED
+    return Outcome.UNKNOWN if _bar_meets(bar, low, of) else Outcome.MISSED
 
 
 def _met(met: bool) -> Outcome:

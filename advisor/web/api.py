@@ -5,14 +5,13 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-import orjson
 from flask import Response, request
 from flask_smorest import Blueprint
 from marshmallow import ValidationError
 from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
 
-from advisor import inputs
+from advisor import answers, inputs
 from advisor.errors import InvalidInput, Problem
 from advisor.inputs import read_day, read_marketplace
 from advisor.messages import Messages, negotiate
@@ -213,12 +212,12 @@ def _query(*known: str) -> dict[str, Any]:
 
 
 def _json(answer: Any) -> Response:
-    return Response(orjson.dumps(answer), content_type="application/json")
+    return Response(answers.dumps(answer), content_type="application/json")
 
 
 def _cacheable(answer: Any) -> Response:
     """Dump an answer that changes only with the rules, with a strong ETag; 304 where the reader has it."""
-    body = orjson.dumps(answer)
+    body = answers.dumps(answer)
     response = Response(body, content_type="application/json")
     response.set_etag(hashlib.sha256(body).hexdigest()[:32])
     response.headers["Cache-Control"] = "public, max-age=300"
