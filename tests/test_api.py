@@ -1,8 +1,8 @@
 """The JSON API as its users see it: the published examples, and what is promised of unknowns, days and errors."""
 
 import json
-import logging
 import re
+from collections.abc import Iterator
 from copy import deepcopy
 from datetime import date
 from html.parser import HTMLParser
@@ -22,7 +22,7 @@ from advisor.inputs import MOST_LINES
 from advisor.messages import ADVICE_REASONS, ERROR_CODES, REASONS, WARNINGS
 from advisor.settings import Settings
 from advisor.web import create_app
-from advisor.web.logs import JsonLines
+from advisor.web.logs import HANDLER
 
 POSTS = ("/v1/assessments", "/v1/assessments:batch", "/v1/fee-estimates", "/v1/advice")
 GETS = ("/v1/programs", "/v1/programs/enterprise-mall", "/v1/fee-schedules", "/v1/fee-schedules/US")
@@ -915,15 +915,12 @@ def test_the_docs_page_lists_every_code(client: FlaskClient) -> None:
 
 
 @pytest.fixture
-def log() -> Any:
-    """What the advisor's loggers write."""
+def log() -> Iterator[StringIO]:
+    """What the advisor writes to standard error."""
     stream = StringIO()
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(JsonLines())
-    logger = logging.getLogger("advisor")
-    logger.addHandler(handler)
+    before = HANDLER.setStream(stream)
     yield stream
-    logger.removeHandler(handler)
+    HANDLER.setStream(before)
 
 
 CANARY = "canary-7f3a"

@@ -1,6 +1,5 @@
 """What every request gets, whatever becomes of it: an id, one log line and the headers that every answer has."""
 
-import logging
 import random
 import re
 import time
@@ -10,6 +9,8 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import Request
 
+from advisor.web import logs
+
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,100}", re.ASCII)
 ID_KEY = "advisor.request_id"
 HEADERS = (
@@ -18,7 +19,6 @@ HEADERS = (
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
     ("Cache-Control", "no-store"),
 )
-log = logging.getLogger("advisor.web")
 
 
 def watched(application: WSGIApplication) -> WSGIApplication:
@@ -35,11 +35,11 @@ def watched(application: WSGIApplication) -> WSGIApplication:
             stands = dict(headers)
             headers.append(("X-Request-Id", request_id))
             headers.extend([header for header in HEADERS if header[0] not in stands])
-            if log.isEnabledFor(logging.INFO):
-                request: Request | None = environ.get("werkzeug.request")
-                rule = request.url_rule if request else None
-                length = stands.get("Content-Length")
-                fields = {
+            request: Request | None = environ.get("werkzeug.request")
+            rule = request.url_rule if request else None
+            length = stands.get("Content-Length")
+            logs.request(
+                {
                     "request_id": request_id,
                     "method": environ["REQUEST_METHOD"],
                     "route": rule.rule if rule else None,
@@ -47,7 +47,7 @@ def watched(application: WSGIApplication) -> WSGIApplication:
                     "milliseconds": round((time.perf_counter() - started) * 1000, 2),
                     "bytes_out": int(length) if length else None,
                 }
-                log.handle(log.makeRecord(log.name, logging.INFO, "", 0, "request", (), None, extra=fields))
+            )
             return start_response(status, headers, *more)
 
         return application(environ, start)
