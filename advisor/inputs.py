@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from marshmallow import RAISE, Schema, ValidationError, fields
+from marshmallow import RAISE, Schema, ValidationError, fields, missing
 
 from advisor.catalog import Catalog
 from advisor.domain.advice import AdviceLine, QuantityDiscount, Scenario
@@ -57,7 +57,12 @@ class Value(fields.Field[Any]):
     def __init__(self, *, required: bool = False, **kwargs: Any) -> None:
         super().__init__(required=required, allow_none=not required, **kwargs)
 
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
+    def deserialize(
+        self, value: Any, attr: str | None = None, data: Mapping[str, Any] | None = None, **kwargs: Any
+    ) -> Any:
+        """Read a value at once: there are no validators and hooks to ask, as `read` does all the checking."""
+        if value is None or value is missing:
+            return super().deserialize(value, attr, data, **kwargs)
         return self.read(value)
 
     def read(self, value: Any) -> Any:
@@ -189,7 +194,7 @@ class Count(Value):
 
 def read_count(value: Any, low: int, high: int) -> int:
     """Read a whole number; raises ValidationError."""
-    if isinstance(value, bool) or not isinstance(value, int):
+    if type(value) is not int:  # true is an int too
         raise refuse("not_a_whole_number", "This has to be a whole number, such as 12.")
     if not low <= value <= high:
         raise refuse("out_of_range", f"This may be from {low} to {high}.")
@@ -252,13 +257,10 @@ def read_decimal(value: Any, places: int, high: int) -> int:
     return number
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """An observation as sent: what was measured, for which window and segment. `unknown` for explicit nulls."""
+class Measured(NamedTuple):
+    """An observation as sent: what was measured, for which window and segment."""
 
-    count: int | None
-    of: int | None
-    rate_ppb: int | None
+    seen: Observation
     window_days: int | None
     segment: str | None
 
@@ -324,11 +326,12 @@ def read_observation(given: Any) -> Measured | None:
     errors: dict[str, Any] = {}
     read: dict[str, Any] = {}
     for key, value in given.items():
-        if key not in _OBSERVATION:
+        reader = _OBSERVATION.get(key)
+        if reader is None:
             errors[key] = [Refusal("unknown_field", f"Allowed are {', '.join(sorted(_OBSERVATION))}.")]
         elif value is not None:
             try:
-                read[key] = _OBSERVATION[key](value)
+                read[key] = reader(value)
             except ValidationError as error:
                 errors[key] = error.messages
     if errors:
@@ -340,11 +343,15 @@ def read_observation(given: Any) -> Measured | None:
         raise refuse("no_value", "An observation has count and of, or rate, or (for counters) count.")
     if rate is not None and (count is not None or of is not None):
         raise refuse("rate_and_count", "Give either the rate, or count and of: not both.")
-    if of is not None and count is None:
+    if rate is not None:
+        seen = Observation.of_rate(rate)
+    elif count is None:
         raise refuse("half_a_pair", "`of` needs `count`: how many of them.")
-    if count is not None and of is not None and count > of:
+    elif of is not None and count > of:
         raise refuse("count_above_of", f"{count} of {of} is impossible: `count` may be at most `of`.")
-    return Measured(count, of, rate, read.get("window_days"), read.get("segment"))
+    else:
+        seen = Observation(count, of)
+    return Measured(seen, read.get("window_days"), read.get("segment"))
 
 
 # The account's fulfillment that a sale's channel belongs to; Seller Flex is neither.
@@ -752,7 +759,7 @@ def _assessment(catalog: Catalog, data: Mapping[str, Any], today: date) -> Asses
     return AssessmentInput(
         marketplace=data["marketplace"],
         as_of=data.get("as_of") or today,
-        programs=tuple(catalog.program(name) for name in names),
+        programs=tuple([catalog.program(name) for name in names]),
         account=Account(facts, observations),
     )
 
@@ -770,17 +777,14 @@ def _no_such_metric(vocabulary: Vocabulary) -> str:
 def _facts(vocabulary: Vocabulary, given: Mapping[str, Any], problems: list[Problem]) -> dict[str, FactValue]:
     facts: dict[str, FactValue] = {}
     for name, value in given.items():
-        pointer = f"/facts/{escape(name)}"
         fact = vocabulary.facts.get(name)
         if fact is None:
-            problems.append(Problem(pointer, "unknown_field", _no_such_fact(vocabulary)))
-            continue
-        if value is None:
-            continue
-        try:
-            facts[name] = read_fact(fact, value)
-        except ValidationError as error:
-            problems.extend(_flatten(error.messages, pointer))
+            problems.append(Problem(f"/facts/{escape(name)}", "unknown_field", _no_such_fact(vocabulary)))
+        elif value is not None:
+            try:
+                facts[name] = read_fact(fact, value)
+            except ValidationError as error:
+                problems.extend(_flatten(error.messages, f"/facts/{name}"))
     return facts
 
 
@@ -805,35 +809,30 @@ def _observations(
 ) -> dict[Slot, Observation]:
     observations: dict[Slot, Observation] = {}
     for name, several in given.items():
-        pointer = f"/metrics/{escape(name)}"
         metric = vocabulary.metrics.get(name)
         if metric is None:
-            problems.append(Problem(pointer, "unknown_field", _no_such_metric(vocabulary)))
+            problems.append(Problem(f"/metrics/{escape(name)}", "unknown_field", _no_such_metric(vocabulary)))
             continue
-        for place, seen in several:
-            slot = slot_of(metric, seen.window_days, seen.segment)
+        counter = metric.kind == "counter"
+        for place, (seen, window_days, segment) in several:
+            slot = slot_of(metric, window_days, segment)
             if slot in observations:
                 detail = "There are two observations of this metric for one window and segment. Keep one."
-                problems.append(Problem(pointer + place, "duplicate_observation", detail))
-                continue
-            if metric.kind == "counter" and seen.count is not None and seen.of is None:
-                observations[slot] = Observation(seen.count)
-            elif metric.kind == "counter":
+                problems.append(Problem(f"/metrics/{name}{place}", "duplicate_observation", detail))
+            elif counter == (seen.of is None):
+                observations[slot] = seen
+            elif counter:
                 detail = f"{name} is a plain count. Give count alone."
-                problems.append(Problem(pointer + place, "not_a_count", detail))
-            elif seen.rate_ppb is not None:
-                observations[slot] = Observation.of_rate(seen.rate_ppb)
-            elif seen.count is not None and seen.of is not None:
-                observations[slot] = Observation(seen.count, seen.of)
+                problems.append(Problem(f"/metrics/{name}{place}", "not_a_count", detail))
             else:
                 detail = f"{name} is a rate. Give count and of, or rate."
-                problems.append(Problem(pointer + place, "half_a_pair", detail))
+                problems.append(Problem(f"/metrics/{name}{place}", "half_a_pair", detail))
     return observations
 
 
 def slot_of(metric: Metric, window_days: int | None, segment: str | None) -> Slot:
     """Say which slot an observation fills: seller-fulfilled is the whole of a metric defined on such orders only."""
-    if metric.seller_fulfilled_only and segment == "seller_fulfilled":
+    if segment == "seller_fulfilled" and metric.seller_fulfilled_only:
         segment = None
     return Slot(metric.key, window_days, segment)
 
