@@ -170,8 +170,10 @@ def _slot(slot: Slot) -> Answer:
 
 def _next_steps(one: Assessment, process: Process, messages: Messages) -> list[Answer]:
     """Say what to do about every missed criterion, required ones first, by stage of the business process."""
-    order = [stage.id for stage in process.stages]
     missed = [each for each in one.findings if each.outcome is Outcome.MISSED]
+    if not missed:
+        return []
+    order = [stage.id for stage in process.stages]
     missed.sort(key=lambda each: (not each.required, order.index(each.rule.criterion.subject.stage)))
     steps, said = [], set()
     for each in missed:

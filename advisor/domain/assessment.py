@@ -117,8 +117,8 @@ def assess(program: Program, marketplace: str, as_of: date, account: Account) ->
         verdict=verdict,
         score=min(scores) if decided else None,
         findings=findings,
-        missing=tuple(f.rule.criterion for f in required if f.outcome is Outcome.UNKNOWN),
-        unused=tuple(slot for slot in account.observations if slot not in read),
+        missing=tuple([finding.rule.criterion for finding in required if finding.outcome is Outcome.UNKNOWN]),
+        unused=tuple([slot for slot in account.observations if slot not in read]),
     )
 
 

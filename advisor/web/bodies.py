@@ -2,9 +2,11 @@
 
 from functools import lru_cache
 from typing import Any
+from wsgiref.types import WSGIEnvironment
 
 from flask import request
 from werkzeug.http import parse_options_header
+from werkzeug.wsgi import get_content_length
 
 from advisor import strict_json
 from advisor.errors import InputTooLarge, UnreadableInput
@@ -19,12 +21,13 @@ def read_json(most: int, apart: str | None = None) -> Any:
     Raises ContentTypeRefused, InputTooLarge, UnreadableInput or InvalidInput. The bytes are counted here: a server may
     hand over a body that ended early, or one without a length, without a word.
     """
-    refused = _why_refused(request.environ.get("CONTENT_TYPE", ""))
+    environ = request.environ
+    refused = _why_refused(environ.get("CONTENT_TYPE", ""))
     if refused:
         raise ContentTypeRefused(refused)
-    if request.environ.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
+    if environ.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
         raise ContentTypeRefused("A compressed body is not taken: leave Content-Encoding out.")
-    return strict_json.loads(_read_all(most), apart)
+    return strict_json.loads(_read_all(environ, most), apart)
 
 
 @lru_cache(maxsize=64)
@@ -38,14 +41,14 @@ def _why_refused(content_type: str) -> str | None:
     return None
 
 
-def _read_all(most: int) -> bytes:
-    announced = request.content_length
-    if announced is None and not request.environ.get("wsgi.input_terminated"):
+def _read_all(environ: WSGIEnvironment, most: int) -> bytes:
+    announced = get_content_length(environ)
+    if announced is None and not environ.get("wsgi.input_terminated"):
         return b""  # no length and no chunks is no body: reading on would wait for the client to hang up
     if announced is not None and announced > most:
         raise InputTooLarge("too_large", f"The body has {announced} bytes; at most {most} are taken.")
     parts, size = [], 0
-    stream = request.environ["wsgi.input"]
+    stream = environ["wsgi.input"]
     try:
         while size <= most:
             wanted = CHUNK if announced is None else min(CHUNK, announced - size)
