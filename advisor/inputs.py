@@ -392,6 +392,25 @@ class Strict(Schema):
         detail = f"There is no such field here. There are {', '.join(self.fields)}."
         self.error_messages["unknown"] = Refusal("unknown_field", detail)  # type: ignore[assignment]
 
+    def load(self, data: Any, **_: Any) -> dict[str, Any]:
+        """Read one object, whole. The schema's own way serves hooks and partial objects, which nothing here has."""
+        if not isinstance(data, dict):
+            raise ValidationError({"_schema": [self.error_messages["type"]]})
+        loaded: dict[str, Any] = {}
+        errors: dict[str, Any] = {}
+        for name, field in self.fields.items():
+            try:
+                value = field.deserialize(data.get(name, missing), name, data)
+            except ValidationError as error:
+                errors[name] = error.messages
+            else:
+                if value is not missing:
+                    loaded[name] = value
+        errors |= {name: [self.error_messages["unknown"]] for name in data if name not in self.fields}
+        if errors:
+            raise ValidationError(errors)
+        return loaded
+
 
 class Inner(fields.Nested):
     """An object of its own schema."""
