@@ -7,7 +7,7 @@ Unknown fields are refused; null or absent means unknown.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -31,6 +31,8 @@ HIGHEST_UPLIFT_PPM = 100 * PPM
 MOST_LINES = 200
 MOST_ITEMS = 1000
 MOST_OBSERVATIONS = 100
+MOST_GROUPS = 50
+GROUP_LONGEST = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -429,6 +431,24 @@ class AssessmentRequest(Strict):
     metrics = Metrics()
 
 
+class SellerRequest(Strict):
+    """An account to keep: its groups (tags), the programs to hold it against, and facts that hold until changed."""
+
+    marketplace = Marketplace(required=True)
+    name = Text()
+    groups = Several(Text(GROUP_LONGEST, required=True), allow_none=True, metadata={"maxItems": MOST_GROUPS})
+    programs = Several(ProgramName(required=True), allow_none=True, metadata={"minItems": 1, "uniqueItems": True})
+    facts = Facts()
+
+
+class SnapshotRequest(Strict):
+    """What was observed of an account by a day. Its facts come before those kept with the seller."""
+
+    as_of = Day()
+    facts = Facts()
+    metrics = Metrics()
+
+
 class FeeLineFields(Strict):
     """What every fee line has."""
 
@@ -557,11 +577,13 @@ def component_schemas(vocabulary: Vocabulary, program_ids: Sequence[str]) -> dic
     }
 
 
-_ASSESSMENT, _ESTIMATE, _ADVICE, _BATCH = (
+_ASSESSMENT, _ESTIMATE, _ADVICE, _BATCH, _SELLER, _SNAPSHOT = (
     AssessmentRequest(),
     FeeEstimateRequest(),
     AdviceRequest(),
     AssessmentBatchRequest(),
+    SellerRequest(),
+    SnapshotRequest(),
 )
 
 
@@ -635,6 +657,47 @@ def read_batch(body: Any) -> tuple[list[Any], bool]:
     _check_number(problems, data["items"], "/items", MOST_ITEMS)
     _refuse_if_any(problems)
     return data["items"], bool(data.get("compact"))
+
+
+@dataclass(frozen=True, slots=True)
+class SellerInput:
+    """An account to keep. `facts` are kept as they were sent."""
+
+    marketplace: str
+    name: str | None
+    groups: tuple[str, ...]
+    programs: tuple[str, ...]
+    facts: Mapping[str, Any]
+
+
+def read_seller(catalog: Catalog, body: Any) -> SellerInput:
+    """Read the body of a request to keep a seller. Raises InvalidInput."""
+    data = _load(_SELLER, body)
+    checked = _assessment(catalog, {**data, "as_of": None}, date.min)
+    groups = data.get("groups") or []
+    if len(groups) > MOST_GROUPS:
+        detail = f"This list has {len(groups)} entries; it may have up to {MOST_GROUPS}."
+        raise InvalidInput([Problem("/groups", "wrong_length", detail)])
+    return SellerInput(
+        marketplace=data["marketplace"],
+        name=data.get("name"),
+        groups=tuple(sorted(set(groups))),
+        programs=tuple(program.id for program in checked.programs),
+        facts={name: value for name, value in (data.get("facts") or {}).items() if value is not None},
+    )
+
+
+def read_snapshot(
+    catalog: Catalog, body: Any, marketplace: str, programs: Sequence[str], facts: Mapping[str, Any], today: date
+) -> AssessmentInput:
+    """Read the body of a snapshot of a seller. A day that has not come yet has no numbers. Raises InvalidInput."""
+    data = _load(_SNAPSHOT, body)
+    as_of = data.get("as_of") or today
+    if as_of > today + timedelta(days=1):  # somewhere it is tomorrow already
+        detail = f"{as_of} has not come yet: a snapshot holds what was measured. Today is {today} (UTC)."
+        raise InvalidInput([Problem("/as_of", "out_of_range", detail)])
+    facts = {**facts, **(data.get("facts") or {})}
+    return _assessment(catalog, {**data, "marketplace": marketplace, "programs": programs, "facts": facts}, today)
 
 
 def _check_number(problems: list[Problem], given: list[Any], pointer: str, most: int) -> None:

@@ -299,7 +299,7 @@ def test_as_of_picks_the_rules_of_that_day(client: FlaskClient) -> None:
 
 def test_as_of_defaults_to_today_everywhere(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """Today in UTC, for whatever judges, prices or shows rules."""
-    monkeypatch.setattr("advisor.services.today", lambda: date(2024, 1, 14))
+    monkeypatch.setattr("advisor.services.calculations.today", lambda: date(2024, 1, 14))
     line = {"category": "clothing_accessories", "price": "14.99"}
     assert ask(client, "/v1/assessments", {"marketplace": "US"})["as_of"] == "2024-01-14"
     assert ask(client, "/v1/advice", {"marketplace": "US", "lines": [line]})["as_of"] == "2024-01-14"

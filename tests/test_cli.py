@@ -27,7 +27,7 @@ from advisor.cli import ExitCode, main
 from advisor.cli.account import allowance_used
 from advisor.cli.terminal import bar
 from advisor.messages import messages_in
-from advisor.services import Services
+from advisor.services.calculations import Services
 
 ADVISOR = Path(sys.executable).with_name("advisor")
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
@@ -708,7 +708,7 @@ def test_check_data_of_no_directory(tmp_path: Path) -> None:
 def test_check_data_lists_stale_facts_oldest_first(monkeypatch: pytest.MonkeyPatch, catalog: Catalog) -> None:
     days = sorted(one.day for one in catalog.confirmations())
     now = days[-1]
-    monkeypatch.setattr("advisor.services.today", lambda: now)
+    monkeypatch.setattr("advisor.services.calculations.today", lambda: now)
     oldest = (now - days[0]).days
     assert oldest > 0
     fresh = run("check-data", "--max-age", str(oldest))

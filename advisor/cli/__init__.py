@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from advisor.catalog import Catalog
-    from advisor.services import Services
+    from advisor.services.calculations import Services
 
 
 class ExitCode(IntEnum):
@@ -376,7 +376,7 @@ def _contents(catalog: "Catalog") -> str:
 
 def _list_stale(catalog: "Catalog", max_age: int) -> int:
     """List what nobody has confirmed for more than so many days; returns how many."""
-    from advisor.services import today
+    from advisor.services.calculations import today
 
     now = today()
     stale = [one for one in catalog.confirmations() if (now - one.day).days > max_age]
@@ -419,7 +419,7 @@ def _catalog(data_dir: Path | None = None) -> "Catalog":
 
 
 def _services() -> "Services":
-    from advisor.services import Services
+    from advisor.services.calculations import Services
 
     return Services(_catalog())
 

@@ -12,7 +12,7 @@ from advisor.batch.scoring import Job, Progress, Result, Silent, score
 from advisor.catalog import Catalog
 from advisor.errors import InvalidInput, Problem
 from advisor.inputs import read_day, read_marketplace
-from advisor.services import today
+from advisor.services.calculations import today
 
 EXTENSIONS = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson", ".parquet": "parquet", ".pq": "parquet"}
 

@@ -7,9 +7,11 @@ from flask import Flask, Response
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from advisor.catalog import Catalog
-from advisor.services import Services
+from advisor.services.calculations import Services
 from advisor.settings import Settings
-from advisor.web import api, documentation, logs, problems
+from advisor.store.database import Database
+from advisor.web import api, documentation, logs, problems, sellers
+from advisor.web.stored import Routes, Workspaces
 from advisor.web.watch import watched
 
 
@@ -32,7 +34,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.wsgi_app = watched(app.wsgi_app)  # type: ignore[assignment, method-assign]
     problems.register(app)
     _health(app)
-    documentation.register(app, api.blueprint(Services(catalog), settings), catalog)
+    database = app.extensions["advisor.database"] = Database(settings.database_url)
+    blueprint = api.blueprint(Services(catalog), settings)
+    routes = Routes(blueprint, Workspaces(settings, database))
+    sellers.add(routes, catalog)
+    documentation.register(app, blueprint, catalog)
     return app
 
 

@@ -16,15 +16,22 @@ CHUNK = 65_536
 def read_json(most: int, apart: str | None = None) -> Any:
     """Read the body as strict JSON of at most `most` bytes; `apart` is that of strict_json.loads.
 
-    Raises ContentTypeRefused, InputTooLarge, UnreadableInput or InvalidInput. The bytes are counted here: a server may
-    hand over a body that ended early, or one without a length, without a word.
+    Raises ContentTypeRefused, InputTooLarge, UnreadableInput or InvalidInput.
+    """
+    return strict_json.loads(read_bytes(most), apart)
+
+
+def read_bytes(most: int) -> bytes:
+    """Read the bytes of a JSON body of at most `most` bytes. Raises ContentTypeRefused, InputTooLarge, UnreadableInput.
+
+    The bytes are counted here: a server may hand over a body that ended early, or one without a length, without a word.
     """
     refused = _why_refused(request.environ.get("CONTENT_TYPE", ""))
     if refused:
         raise ContentTypeRefused(refused)
     if request.environ.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
         raise ContentTypeRefused("A compressed body is not taken: leave Content-Encoding out.")
-    return strict_json.loads(_read_all(most), apart)
+    return _read_all(most)
 
 
 @lru_cache(maxsize=64)

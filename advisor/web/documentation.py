@@ -12,6 +12,7 @@ from advisor.catalog import Catalog
 from advisor.inputs import Value, component_schemas
 from advisor.messages import ADVICE_REASONS, ERROR_CODES, REASONS, WARNINGS
 from advisor.web.schemas import Problem
+from advisor.web.stored import SECURITY
 
 ASSETS = ("swagger-ui-bundle.js", "swagger-ui.css", "favicon-32x32.png")
 DOCS_POLICY = (
@@ -46,6 +47,7 @@ def register(app: Flask, blueprint: Blueprint, catalog: Catalog) -> None:
         OPENAPI_VERSION="3.1.0",
     )
     api = DocumentedApi(app)
+    api.spec.components.security_scheme(SECURITY, {"type": "http", "scheme": "bearer"})
     for name, schema in component_schemas(catalog.vocabulary, catalog.program_ids).items():
         api.spec.components.schema(name, schema)
     api.register_blueprint(blueprint)

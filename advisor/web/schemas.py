@@ -53,6 +53,15 @@ ADVICE_EXAMPLE = {
     ],
 }
 
+SELLER_EXAMPLE = {
+    "marketplace": "US",
+    "name": "Example Tools",
+    "groups": ["north"],
+    "programs": ["enterprise-mall"],
+    "facts": {"selling_plan": "professional", "fulfillment": "seller"},
+}
+SNAPSHOT_EXAMPLE = {"as_of": "2026-11-22", "metrics": ASSESSMENT_EXAMPLE["metrics"]}
+
 
 class Decimal(Value):
     """Money or a rate as decimal text; negative where something is missed or lost."""
@@ -640,3 +649,106 @@ class AdviceAnswer(Schema):
     lines = many(LineAdvice)
     totals = many(ScenarioTotal)
     recommendation = one(Recommendation)
+
+
+class Previous(Schema):
+    """The verdict before the present one."""
+
+    verdict = Word(VERDICT, required=True)
+    score = number_or_null()
+
+
+class Standing(Schema):
+    """Where a seller stands with a program: its newest assessment, and the tightest required criterion."""
+
+    program = string()
+    verdict = Word(VERDICT, required=True)
+    score = number_or_null()
+    tightest = string_or_null()
+    as_of = Day(required=True)
+    assessment = string()
+    previous = one_or_null(Previous)
+
+
+class Instant(Value):
+    """A time in UTC."""
+
+    def json_schema(self) -> dict[str, object]:
+        return {"type": "string", "format": "date-time"}
+
+
+class KeptSeller(Schema):
+    """An account that is kept."""
+
+    id = string()
+    marketplace = Word(MARKETPLACES, required=True)
+    name = string_or_null()
+    groups = fields.List(fields.String(), required=True)
+    programs = fields.List(fields.String(), required=True)
+    facts = fields.Dict(required=True)
+    created_at = Instant(required=True)
+    updated_at = Instant(required=True)
+    standings = many(Standing)
+
+
+class SellerPage(Schema):
+    """A page of sellers; `next` is null on the last."""
+
+    items = many(KeptSeller)
+    next = string_or_null()
+
+
+class KeptAssessment(Assessment):
+    """An assessment with the id it is kept under."""
+
+    id = string()
+
+
+class JudgedSnapshot(Schema):
+    """A snapshot, and how it was judged."""
+
+    id = string()
+    seller = string()
+    marketplace = Word(MARKETPLACES, required=True)
+    as_of = Day(required=True)
+    created_at = Instant(required=True)
+    assessments = many(KeptAssessment)
+
+
+class KeptSnapshot(Schema):
+    """A snapshot as it was sent, and the ids of its assessments."""
+
+    id = string()
+    seller = string()
+    as_of = Day(required=True)
+    created_at = Instant(required=True)
+    numbers = fields.Dict(required=True)
+    assessments = fields.List(fields.String(), required=True)
+
+
+class Judged(Schema):
+    """An assessment in short. `rules` names the rule data that judged it."""
+
+    id = string()
+    snapshot = string()
+    program = string()
+    marketplace = Word(MARKETPLACES, required=True)
+    as_of = Day(required=True)
+    verdict = Word(VERDICT, required=True)
+    score = number_or_null()
+    tightest = string_or_null()
+    rules = string()
+    created_at = Instant(required=True)
+
+
+class JudgedInFull(Judged):
+    """An assessment in full."""
+
+    assessment = one(Assessment)
+
+
+class JudgedPage(Schema):
+    """A page of assessments; `next` is null on the last."""
+
+    items = many(Judged)
+    next = string_or_null()

@@ -1,0 +1,160 @@
+"""One database, SQLite or PostgreSQL: transactions, its clock, and its faults as errors that say what to do.
+
+SQLite is opened so that nothing is lost: a write-ahead log, every commit on the disk before it is acknowledged, and
+writers that take their turn before they read what they are about to change. PostgreSQL is asked with short time limits,
+so that a fault of the network is an answer soon.
+"""
+
+import secrets
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from advisor.errors import AdvisorError, StoreFull, StoreUnavailable
+
+BUSY_TIMEOUT_MS = 10_000
+POSTGRES_OPTIONS = "-c statement_timeout=15000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=60000"
+POSTGRES_CONNECT = {
+    "connect_timeout": 3,
+    "keepalives_idle": 10,
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+FULL = {"53100"}  # PostgreSQL's disk_full
+# What PostgreSQL says of a transaction that may succeed when it is tried again.
+PASSING = ("40", "53", "55P03", "57", "08")
+NO_SUCH_TABLE = {"42P01", "42703", "3F000"}
+
+
+class Database:
+    """A database by its URL. Opening one connects to nothing; the first transaction does."""
+
+    def __init__(self, url: str, pool_size: int = 8) -> None:
+        self.url = _url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.engine = self._engine(pool_size)
+
+    def _engine(self, pool_size: int) -> Engine:
+        common: dict[str, Any] = {
+            "pool_size": pool_size,
+            "max_overflow": pool_size,
+            "pool_timeout": 10,
+            "hide_parameters": True,
+        }
+        if not self.is_sqlite:
+            connect = {**POSTGRES_CONNECT, "options": POSTGRES_OPTIONS}
+            return create_engine(self.url, pool_pre_ping=True, connect_args=connect, **common)
+        engine = create_engine(self.url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}, **common)
+        event.listen(engine, "connect", _open_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+
+    @property
+    def path(self) -> Path | None:
+        """The file of a SQLite database."""
+        return Path(self.url.database) if self.is_sqlite and self.url.database else None
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Read in one transaction. Raises StoreUnavailable."""
+        with faults(), self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Write in one transaction, committed at the end, rolled back on any error. Raises StoreUnavailable, StoreFull.
+
+        On SQLite it waits its turn first, so that what is read in it stays true until it is committed.
+        """
+        with faults(), self.engine.connect().execution_options(writes=True) as connection, connection.begin():
+            yield connection
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.engine.dispose()
+
+
+@contextmanager
+def faults() -> Iterator[None]:
+    """Turn what a database says when it cannot be used into StoreUnavailable or StoreFull."""
+    try:
+        yield
+    except DBAPIError as error:
+        found = _fault(error)
+        if found is None:
+            raise
+        raise found from error
+    except PoolTimeout as error:
+        raise StoreUnavailable("All connections to the database are taken. Try again soon.") from error
+
+
+def _fault(error: DBAPIError) -> AdvisorError | None:
+    state = getattr(error.orig, "sqlstate", None)
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    if state in FULL or code == sqlite3.SQLITE_FULL:
+        return StoreFull("There is no room left to store this; nothing of it was stored. Make room, and send it again.")
+    if state in NO_SUCH_TABLE or (code == sqlite3.SQLITE_ERROR and "no such" in str(error.orig)):
+        return StoreUnavailable("The database has not this version's layout yet. `advisor db upgrade` brings it there.")
+    passing = state is None or state.startswith(PASSING)
+    if error.connection_invalidated or (isinstance(error, (OperationalError, InterfaceError)) and passing):
+        return StoreUnavailable("The database cannot be reached or is too busy. Try again soon.")
+    return None
+
+
+def now_ms() -> int:
+    """Say what time it is here, in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+def clock(connection: Connection) -> int:
+    """Say what time it is at the database, by which leases are measured: machines that share one may disagree."""
+    if connection.dialect.name == "sqlite":
+        return now_ms()
+    return int(connection.execute(text("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")).scalar_one())
+
+
+def new_id(prefix: str) -> str:
+    """Make an id that nobody can guess."""
+    return f"{prefix}_{secrets.token_hex(12)}"
+
+
+def _url(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+        if parsed.drivername in ("postgres", "postgresql"):
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        name = parsed.get_backend_name()
+        parsed.get_dialect()
+    except (ArgumentError, NoSuchModuleError, ValueError):
+        name = ""
+    if name not in ("sqlite", "postgresql") or (name == "sqlite" and parsed.database in (None, "", ":memory:")):
+        raise AdvisorError(
+            "ADVISOR_DATABASE_URL cannot be used: it is sqlite:/// and a file's path, or postgresql://USER@HOST/NAME."
+        )
+    return parsed
+
+
+def _open_sqlite(connection: sqlite3.Connection, record: object) -> None:
+    connection.isolation_level = None  # transactions are begun below, not by the driver's guess
+    for pragma in (
+        "journal_mode = WAL",
+        f"busy_timeout = {BUSY_TIMEOUT_MS}",
+        "foreign_keys = ON",
+        "synchronous = FULL",
+        "secure_delete = ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

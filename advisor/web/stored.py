@@ -1,0 +1,191 @@
+"""Routes of what a workspace keeps: each names the scope it needs, is one transaction, and stands in the document.
+
+A view takes the connection, the caller and, if the route has one, the body; it gives a Reply. A POST with an
+Idempotency-Key has its effect once.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+import orjson
+from flask import Response, request
+from flask_smorest import Blueprint
+from marshmallow import Schema
+
+from advisor.errors import Unauthenticated, UnreadableInput
+from advisor.services import idempotency, keys
+from advisor.services.calculations import Answer
+from advisor.services.idempotency import Asked, Reply
+from advisor.services.keys import Caller
+from advisor.services.pages import LONGEST, USUAL_LENGTH
+from advisor.settings import Settings
+from advisor.store.database import Database
+from advisor.strict_json import loads
+from advisor.web import schemas
+from advisor.web.bodies import read_bytes
+
+SECURITY = "ApiKey"
+IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "1 to 255 visible characters. The same request with the same key has its effect once.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+}
+
+
+def parameter(name: str, description: str, **schema: Any) -> dict[str, Any]:
+    """Describe a query parameter; a list of allowed words is one of texts."""
+    if "enum" in schema:
+        schema = {"type": "string", **schema}
+    return {"name": name, "in": "query", "description": description, "schema": schema}
+
+
+LIMIT = parameter(
+    "limit", f"The most entries of a page; {USUAL_LENGTH} when left out.", type="integer", minimum=1, maximum=LONGEST
+)
+CURSOR = parameter("cursor", "`next` of the page before.", type="string", minLength=1, maxLength=1000)
+REFUSALS = {
+    400: "The request cannot be read.",
+    401: "There is no valid API key.",
+    403: "The key may not do this.",
+    404: "There is no such thing in this workspace.",
+    409: "What is stored, or under way, does not allow this now.",
+    413: "The body is too large.",
+    415: "The body is not of a content type that is taken.",
+    422: "Some values cannot be used.",
+    429: "Too many requests.",
+    503: "The database cannot be reached. Nothing was stored.",
+    507: "There is no room left. Nothing was stored.",
+}
+EVERY = (401, 403, 422, 429, 503)
+WITH_BODY = (400, 413, 415, 507)
+STORES = (400, 409, 507)
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_BEARER = re.compile(r"Bearer +([\x21-\x7e]{1,200}) *", re.IGNORECASE)
+
+View = Callable[..., Reply]
+
+
+class Workspaces:
+    """What the routes of stored things share: the database, who is asking, and how an answer is kept."""
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self.settings = settings
+        self.database = database
+
+    @cached_property
+    def secret(self) -> bytes:
+        """What keys rest on; made when it is first needed."""
+        return self.settings.secret()
+
+    def caller(self) -> Caller:
+        """Say who is asking. Raises Unauthenticated."""
+        given = _BEARER.fullmatch(request.headers.get("Authorization", ""))
+        if given is None:
+            raise Unauthenticated
+        with self.database.reading() as connection:
+            found, noted = keys.find(connection, self.secret, given[1])
+        today = datetime.now(UTC).date()
+        if noted != today:
+            with self.database.writing() as connection:
+                keys.note_use(connection, found.key, today)
+        return found
+
+
+class Routes:
+    """Adds routes to the API, each with its documentation."""
+
+    def __init__(self, api: Blueprint, workspaces: Workspaces) -> None:
+        self.api = api
+        self.workspaces = workspaces
+
+    def route(
+        self,
+        method: str,
+        path: str,
+        scope: str,
+        *,
+        gives: type[Schema] | None = None,
+        status: int = 200,
+        also: Mapping[int, type[Schema]] | None = None,
+        takes: type[Schema] | None = None,
+        example: Any = None,
+        query: Sequence[Mapping[str, Any]] = (),
+        refuses: Sequence[int] = (),
+    ) -> Callable[[View], View]:
+        """Document a route and answer it; the view's docstring is its summary and description."""
+
+        def decorate(view: View) -> View:
+            def answer(**place: str) -> Response:
+                caller = self.workspaces.caller()
+                caller.require(scope)
+                return _response(self._reply(view, method, caller, takes is not None, place))
+
+            answer.__name__, answer.__doc__ = view.__name__, view.__doc__
+            described: dict[str, Any] = {"parameters": list(query), "security": [{SECURITY: []}]}
+            if method == "POST":
+                described["parameters"].append(IDEMPOTENCY_KEY)
+            if takes is not None:
+                content = {"application/json": {"schema": takes, "example": example}}
+                described["requestBody"] = {"required": True, "content": content}
+            documented: Any = answer
+            for code, schema in (also or {}).items():
+                documented = self.api.alt_response(code, schema=schema)(documented)
+            for code in sorted(
+                {*EVERY, *refuses, *(WITH_BODY if takes else ()), *(STORES if method == "POST" else ())}
+            ):
+                documented = self.api.alt_response(code, schema=schemas.Problem, description=REFUSALS[code])(documented)
+            documented = self.api.doc(**described)(self.api.response(status, gives)(documented))
+            answer._apidoc = documented._apidoc  # type: ignore[attr-defined]
+            self.api.route(path, methods=[method])(answer)
+            return view
+
+        return decorate
+
+    def _reply(self, view: View, method: str, caller: Caller, has_body: bool, place: Mapping[str, str]) -> Reply:
+        database = self.workspaces.database
+        if method == "GET":
+            with database.reading() as connection:
+                return view(connection, caller, **place)
+        data = read_bytes(self.workspaces.settings.max_body) if has_body else b""
+        given = {"body": loads(data)} if has_body else {}
+        asked = asked_once(caller, data) if method == "POST" else None
+        return idempotency.once(database, asked, lambda connection: view(connection, caller, **given, **place))
+
+
+def asked_once(caller: Caller, data: bytes, digest: str = "") -> Asked | None:
+    """Read the Idempotency-Key of the request; raises UnreadableInput where it is none."""
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return None
+    if not _KEY.fullmatch(key):
+        detail = "An Idempotency-Key has 1 to 255 visible ASCII characters, such as a UUID."
+        raise UnreadableInput("not_an_idempotency_key", detail)
+    rule = request.url_rule.rule if request.url_rule else ""
+    whole = hashlib.sha256(f"{request.method} {request.path}\n".encode())
+    for name, value in sorted(request.args.items(multi=True)):
+        whole.update(f"{name!r}={value!r}\n".encode())
+    whole.update(data + digest.encode())
+    return Asked(caller.workspace, f"{request.method} {rule}", key, whole.hexdigest())
+
+
+def reply(status: int, answer: Answer | None = None, **headers: str) -> Reply:
+    """Make a reply of JSON, or of nothing; header names are written with _ for -."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    if answer is None:
+        return Reply(status, b"", named)
+    return Reply(status, orjson.dumps(answer), {"Content-Type": "application/json", **named})
+
+
+def _response(given: Reply) -> Response:
+    response = Response(given.body, given.status)
+    response.headers.pop("Content-Type", None)
+    for name, value in given.headers.items():
+        response.headers[name] = value
+    if given.replayed:
+        response.headers["Idempotent-Replayed"] = "true"
+    return response
