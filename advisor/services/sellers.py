@@ -26,6 +26,17 @@ from advisor.store.tables import assessments, seller_groups, sellers, snapshots,
 # Told of an event of a workspace in the transaction that it happens in: connection, workspace, event, what it holds.
 Announce = Callable[[Connection, str, str, Answer], None]
 
+# The columns of a standing that a new assessment changes.
+STANDS = (
+    "assessment_id",
+    "as_of",
+    "verdict",
+    "score",
+    "tightest",
+    "previous_verdict",
+    "previous_score",
+    "assessed_at",
+)
 NO_SCORE = 101  # sorts sellers without a score behind those with one
 
 
@@ -185,10 +196,14 @@ _SELLER_AND_STANDINGS = (
     .with_for_update(of=sellers)
 )
 _NEW_SNAPSHOT, _NEW_ASSESSMENT, _NEW_STANDING = insert(snapshots), insert(assessments), insert(standings)
-_NEXT_STANDING = update(standings).where(
-    standings.c.workspace_id == bindparam("in_workspace"),
-    standings.c.seller_id == bindparam("of_seller"),
-    standings.c.program == bindparam("of_program"),
+_NEXT_STANDING = (
+    update(standings)
+    .where(
+        standings.c.workspace_id == bindparam("in_workspace"),
+        standings.c.seller_id == bindparam("of_seller"),
+        standings.c.program == bindparam("of_program"),
+    )
+    .values({name: bindparam(name) for name in STANDS})
 )
 
 
@@ -218,10 +233,11 @@ def add_snapshot(
     connection.execute(_NEW_SNAPSHOT, place | numbers | {"id": snapshot_id})
     judged = []
     for program in wanted.programs:
+        assessment_id = new_id("asm")
         result = assess(program, wanted.marketplace, wanted.as_of, wanted.account)
-        answer = answers.assessment(result, catalog.process, messages)
+        answer = orjson.dumps(answers.assessment(result, catalog.process, messages))
         kept = {
-            "id": new_id("asm"),
+            "id": assessment_id,
             "snapshot_id": snapshot_id,
             "program": program.id,
             "marketplace": wanted.marketplace,
@@ -230,12 +246,12 @@ def add_snapshot(
             "score": result.score,
             "tightest": tightest(result),
             "rules": catalog.digest,
-            "answer": zlib.compress(orjson.dumps(answer), 1),
+            "answer": zlib.compress(answer, 1),
             "created_at": now,
         }
         connection.execute(_NEW_ASSESSMENT, place | kept)
         _stand(connection, place, kept, stands.get(program.id), announce)
-        judged.append({"id": kept["id"], **answer})
+        judged.append(orjson.Fragment(b'{"id":"%b",%b' % (assessment_id.encode(), answer[1:])))  # not written twice
     return {
         "id": snapshot_id,
         "seller": seller_id,
@@ -278,7 +294,7 @@ def _stand(
         "of_seller": place["seller_id"],
         "of_program": kept["program"],
     }
-    connection.execute(_NEXT_STANDING.values(values), where)
+    connection.execute(_NEXT_STANDING, values | where)
     if before.verdict != kept["verdict"]:
         happened = {
             "seller": place["seller_id"],
@@ -300,7 +316,8 @@ def snapshot(connection: Connection, workspace: str, seller_id: str, snapshot_id
     ).one_or_none()
     if row is None:
         raise NotFound("snapshot", snapshot_id)
-    judged = select(assessments.c.id).where(assessments.c.snapshot_id == snapshot_id).order_by(assessments.c.program)
+    its = (*_of(assessments, workspace, seller_id), assessments.c.snapshot_id == snapshot_id)
+    judged = select(assessments.c.id).where(*its).order_by(assessments.c.program)
     return {
         "id": row.id,
         "seller": row.seller_id,

@@ -15,6 +15,7 @@ import orjson
 from flask import Response, request
 from flask_smorest import Blueprint
 from marshmallow import Schema
+from sqlalchemy import Connection
 
 from advisor.errors import Unauthenticated, UnreadableInput
 from advisor.services import idempotency, keys
@@ -64,6 +65,7 @@ REFUSALS = {
 EVERY = (401, 403, 422, 429, 503)
 WITH_BODY = (400, 413, 415, 507)
 STORES = (400, 409, 507)
+_UNNOTED = "advisor.key_to_note"
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _BEARER = re.compile(r"Bearer +([\x21-\x7e]{1,200}) *", re.IGNORECASE)
 
@@ -83,17 +85,31 @@ class Workspaces:
         return self.settings.secret()
 
     def caller(self) -> Caller:
-        """Say who is asking. Raises Unauthenticated."""
-        given = _BEARER.fullmatch(request.headers.get("Authorization", ""))
-        if given is None:
-            raise Unauthenticated
+        """Say who is asking, before anything else is done. Raises Unauthenticated."""
         with self.database.reading() as connection:
-            found, noted = keys.find(connection, self.secret, given[1])
-        today = datetime.now(UTC).date()
-        if noted != today:
-            with self.database.writing() as connection:
-                keys.note_use(connection, found.key, today)
+            return self.caller_on(connection)
+
+    def caller_on(self, connection: Connection) -> Caller:
+        """Say who is asking, in the transaction of what is asked. Raises Unauthenticated."""
+        found, noted = keys.find(connection, self.secret, given_key())
+        if noted != datetime.now(UTC).date():
+            request.environ[_UNNOTED] = found.key
         return found
+
+    def note_use(self) -> None:
+        """Note that the key was used, if that was not noted today."""
+        key = request.environ.pop(_UNNOTED, None)
+        if key is not None:
+            with self.database.writing() as connection:
+                keys.note_use(connection, key, datetime.now(UTC).date())
+
+
+def given_key() -> str:
+    """Read the key that the request shows; raises Unauthenticated where it shows none that could be one."""
+    given = _BEARER.fullmatch(request.environ.get("HTTP_AUTHORIZATION", ""))
+    if given is None or not keys.is_well_formed(given[1]):
+        raise Unauthenticated
+    return given[1]
 
 
 class Routes:
@@ -121,9 +137,10 @@ class Routes:
 
         def decorate(view: View) -> View:
             def answer(**place: str) -> Response:
-                caller = self.workspaces.caller()
-                caller.require(scope)
-                return _response(self._reply(view, method, caller, takes is not None, place))
+                given_key()
+                given = self._reply(view, method, scope, takes is not None, place)
+                self.workspaces.note_use()
+                return _response(given)
 
             answer.__name__, answer.__doc__ = view.__name__, view.__doc__
             described: dict[str, Any] = {"parameters": list(query), "security": [{SECURITY: []}]}
@@ -146,15 +163,25 @@ class Routes:
 
         return decorate
 
-    def _reply(self, view: View, method: str, caller: Caller, has_body: bool, place: Mapping[str, str]) -> Reply:
-        database = self.workspaces.database
+    def _reply(self, view: View, method: str, scope: str, has_body: bool, place: Mapping[str, str]) -> Reply:
+        """Let the view answer, in one transaction with finding out who asks."""
+        database, workspaces = self.workspaces.database, self.workspaces
+        data = read_bytes(workspaces.settings.max_body) if has_body else b""
+        given = {**place, "body": loads(data)} if has_body else place
+
+        def allowed(caller: Caller) -> Caller:
+            caller.require(scope)
+            return caller
+
         if method == "GET":
             with database.reading() as connection:
-                return view(connection, caller, **place)
-        data = read_bytes(self.workspaces.settings.max_body) if has_body else b""
-        given = {"body": loads(data)} if has_body else {}
-        asked = asked_once(caller, data) if method == "POST" else None
-        return idempotency.once(database, asked, lambda connection: view(connection, caller, **given, **place))
+                return view(connection, allowed(workspaces.caller_on(connection)), **given)
+        if method == "POST" and "HTTP_IDEMPOTENCY_KEY" in request.environ:
+            caller = allowed(workspaces.caller())
+            asked = asked_once(caller, data)
+            return idempotency.once(database, asked, lambda connection: view(connection, caller, **given))
+        with database.writing() as connection:
+            return view(connection, allowed(workspaces.caller_on(connection)), **given)
 
 
 def asked_once(caller: Caller, data: bytes, digest: str = "") -> Asked | None:
@@ -182,10 +209,8 @@ def reply(status: int, answer: Answer | None = None, **headers: str) -> Reply:
 
 
 def _response(given: Reply) -> Response:
-    response = Response(given.body, given.status)
-    response.headers.pop("Content-Type", None)
-    for name, value in given.headers.items():
-        response.headers[name] = value
-    if given.replayed:
-        response.headers["Idempotent-Replayed"] = "true"
+    headers = {**given.headers, **({"Idempotent-Replayed": "true"} if given.replayed else {})}
+    response = Response(given.body, given.status, headers)
+    if "Content-Type" not in headers:
+        del response.headers["Content-Type"]
     return response

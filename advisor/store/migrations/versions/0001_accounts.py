@@ -55,6 +55,30 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("workspace_id", "id"),
     )
     op.create_table(
+        "assessment",
+        sa.Column("workspace_id", sa.String(), nullable=False),
+        sa.Column("seller_id", sa.String(), nullable=False),
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("snapshot_id", sa.String(), nullable=False),
+        sa.Column("program", sa.String(), nullable=False),
+        sa.Column("marketplace", sa.String(), nullable=False),
+        sa.Column("as_of", sa.Date(), nullable=False),
+        sa.Column("verdict", sa.String(), nullable=False),
+        sa.Column("score", sa.Integer(), nullable=True),
+        sa.Column("tightest", sa.String(), nullable=True),
+        sa.Column("rules", sa.String(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("answer", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["workspace_id", "seller_id"],
+            ["seller.workspace_id", "seller.id"],
+            name="fk_assessment_seller",
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("workspace_id", "seller_id", "id"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "seller_group",
         sa.Column("workspace_id", sa.String(), nullable=False),
         sa.Column("seller_id", sa.String(), nullable=False),
@@ -66,13 +90,14 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("workspace_id", "seller_id", "name"),
+        sqlite_with_rowid=False,
     )
     op.create_index("ix_seller_group_name", "seller_group", ["workspace_id", "name"], unique=False)
     op.create_table(
         "snapshot",
-        sa.Column("id", sa.String(), nullable=False),
         sa.Column("workspace_id", sa.String(), nullable=False),
         sa.Column("seller_id", sa.String(), nullable=False),
+        sa.Column("id", sa.String(), nullable=False),
         sa.Column("as_of", sa.Date(), nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
@@ -82,39 +107,9 @@ def upgrade() -> None:
             name="fk_snapshot_seller",
             ondelete="CASCADE",
         ),
-        sa.PrimaryKeyConstraint("id"),
+        sa.PrimaryKeyConstraint("workspace_id", "seller_id", "id"),
+        sqlite_with_rowid=False,
     )
-    op.create_index(
-        "ix_snapshot_seller", "snapshot", ["workspace_id", "seller_id", "as_of", "created_at"], unique=False
-    )
-    op.create_table(
-        "assessment",
-        sa.Column("id", sa.String(), nullable=False),
-        sa.Column("workspace_id", sa.String(), nullable=False),
-        sa.Column("seller_id", sa.String(), nullable=False),
-        sa.Column("snapshot_id", sa.String(), nullable=False),
-        sa.Column("program", sa.String(), nullable=False),
-        sa.Column("marketplace", sa.String(), nullable=False),
-        sa.Column("as_of", sa.Date(), nullable=False),
-        sa.Column("verdict", sa.String(), nullable=False),
-        sa.Column("score", sa.Integer(), nullable=True),
-        sa.Column("tightest", sa.String(), nullable=True),
-        sa.Column("rules", sa.String(), nullable=False),
-        sa.Column("answer", sa.LargeBinary(), nullable=False),
-        sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(["snapshot_id"], ["snapshot.id"], ondelete="CASCADE"),
-        sa.ForeignKeyConstraint(
-            ["workspace_id", "seller_id"],
-            ["seller.workspace_id", "seller.id"],
-            name="fk_assessment_seller",
-            ondelete="CASCADE",
-        ),
-        sa.PrimaryKeyConstraint("id"),
-    )
-    op.create_index(
-        "ix_assessment_seller", "assessment", ["workspace_id", "seller_id", "as_of", "created_at"], unique=False
-    )
-    op.create_index(op.f("ix_assessment_snapshot_id"), "assessment", ["snapshot_id"], unique=False)
     op.create_table(
         "standing",
         sa.Column("workspace_id", sa.String(), nullable=False),
@@ -128,7 +123,6 @@ def upgrade() -> None:
         sa.Column("previous_verdict", sa.String(), nullable=True),
         sa.Column("previous_score", sa.Integer(), nullable=True),
         sa.Column("assessed_at", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(["assessment_id"], ["assessment.id"], ondelete="CASCADE"),
         sa.ForeignKeyConstraint(
             ["workspace_id", "seller_id"],
             ["seller.workspace_id", "seller.id"],
@@ -136,22 +130,18 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("workspace_id", "seller_id", "program"),
+        sqlite_with_rowid=False,
     )
-    op.create_index(op.f("ix_standing_assessment_id"), "standing", ["assessment_id"], unique=False)
     op.create_index("ix_standing_score", "standing", ["workspace_id", "program", "score", "seller_id"], unique=False)
 
 
 def downgrade() -> None:
     op.drop_index("ix_standing_score", table_name="standing")
-    op.drop_index(op.f("ix_standing_assessment_id"), table_name="standing")
     op.drop_table("standing")
-    op.drop_index(op.f("ix_assessment_snapshot_id"), table_name="assessment")
-    op.drop_index("ix_assessment_seller", table_name="assessment")
-    op.drop_table("assessment")
-    op.drop_index("ix_snapshot_seller", table_name="snapshot")
     op.drop_table("snapshot")
     op.drop_index("ix_seller_group_name", table_name="seller_group")
     op.drop_table("seller_group")
+    op.drop_table("assessment")
     op.drop_table("seller")
     op.drop_index(op.f("ix_api_key_workspace_id"), table_name="api_key")
     op.drop_table("api_key")
