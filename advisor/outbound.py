@@ -199,24 +199,21 @@ def sign(secrets: tuple[str, ...], message_id: str, at: int, body: bytes) -> dic
 
 
 def is_public(address: Address) -> bool:
-    """Tell whether an address lies in the public internet, and so does every IPv4 address that it stands for."""
-    carried = _carried(address) if isinstance(address, IPv6Address) else ()
-    if carried:
-        return all(is_public(one) for one in carried)
-    if isinstance(address, IPv6Address) and address not in GLOBAL_UNICAST:
-        return False
+    """Tell whether an address, or the IPv4 address that it stands for, lies in the public internet."""
+    if isinstance(address, IPv6Address):
+        carried = _carried(address)
+        if carried is not None:
+            return is_public(carried)
+        if address not in GLOBAL_UNICAST:
+            return False
     return address.is_global and not any(address in network for network in NOT_PUBLIC)
 
 
-def _carried(address: IPv6Address) -> tuple[IPv4Address, ...]:
-    """Unwrap an IPv6 address that leads to IPv4 (mapped, NAT64, 6to4, Teredo with its server)."""
-    if address.ipv4_mapped is not None:
-        return (address.ipv4_mapped,)
+def _carried(address: IPv6Address) -> IPv4Address | None:
+    """Unwrap an IPv6 address that leads to IPv4: mapped, NAT64 or 6to4. Teredo is not public, whatever it carries."""
     if address in NAT64:
-        return (IPv4Address(int(address) & 0xFFFF_FFFF),)
-    if address.sixtofour is not None:
-        return (address.sixtofour,)
-    return address.teredo or ()
+        return IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address.ipv4_mapped or address.sixtofour
 
 
 def _is_name(host: str, *, short: bool) -> bool:

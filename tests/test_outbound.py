@@ -229,6 +229,7 @@ HOSTILE = [
     "https://[127.0.0.1]/",
     "https://[8.8.8.8]/",
     "https://[hooks.example.com]/",
+    "https://[cafe.de]/",
     "https://[::1]hooks.example.com/",
     "https://::1/",
     "https://[fe80::1%25eth0]/",
@@ -393,6 +394,23 @@ def test_an_address_is_read_into_its_parts(url: str, target: Target) -> None:
     assert check_url(url) == target
 
 
+@pytest.mark.parametrize(
+    ("url", "advice"),
+    [
+        ("https://user@hooks.example.com/", "before the @"),
+        ("https://hooks.example.com/#here", "Leave out the #"),
+        ("https://hööks.example.com/", "xn-- form"),
+        ("https://2130706433/", "four decimal numbers"),
+        ("https://hooks.example.com:8443/", "port out"),
+        ("http://hooks.example.com/", "https://"),
+    ],
+)
+def test_a_refusal_says_what_to_do(url: str, advice: str) -> None:
+    checked = check_url(url)
+    assert isinstance(checked, Failure)
+    assert advice in checked.detail
+
+
 def test_the_longest_address_has_2000_characters() -> None:
     url = "https://hooks.example.com/".ljust(2000, "a")
     assert isinstance(check_url(url), Target)
@@ -530,8 +548,15 @@ def test_a_receiver_that_is_slow_is_left_in_time(receive: MakeReceiver, answer: 
     assert sent.milliseconds == pytest.approx(seconds * 1000, abs=50)
 
 
-def test_a_receiver_that_does_not_read_is_left_in_time(receive: MakeReceiver) -> None:
-    sent, seconds = timed(receive(say(then_wait=2), reads=False).url(), 0.5, b" " * 50_000_000 + b"{}")
+def read_slowly(connection: socket.socket) -> None:
+    for _ in range(40):
+        connection.recv(500_000)
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("answer", [say(then_wait=2), read_slowly], ids=["not at all", "slowly"])
+def test_a_receiver_that_does_not_read_is_left_in_time(receive: MakeReceiver, answer: Answer) -> None:
+    sent, seconds = timed(receive(answer, reads=False).url(), 0.5, b" " * 50_000_000 + b"{}")
     assert sent.failure == "timed_out"
     assert seconds < 1.5
 
