@@ -147,6 +147,13 @@ class Workspace:
         """Send a DELETE."""
         return self.ask("DELETE", path, **given)
 
+    def download(self, path: str, **given: Any) -> TestResponse:
+        """Get a file, and close it."""
+        with self.get(path, **given) as answer:
+            assert answer.status_code == 200, answer.text
+            answer.get_data()
+            return answer
+
     def with_key(self, key: str) -> "Workspace":
         """Ask with another key."""
         return replace(self, key=key)
@@ -199,3 +206,17 @@ def only_this_machine() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket.socket, "connect", guarded)
         yield
+
+
+@pytest.fixture
+def set_up_with(settings: Settings, workspace: Workspace) -> Iterator[Callable[..., Workspace]]:
+    """Ask as the same workspace, of an application whose settings are changed."""
+    apps: list[Flask] = []
+
+    def make(**changes: Any) -> Workspace:
+        apps.append(make_app(replace(settings, **changes)))
+        return replace(workspace, client=apps[-1].test_client())
+
+    yield make
+    for app in apps:
+        app.extensions["advisor.database"].close()

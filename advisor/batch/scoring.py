@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial, reduce
+from io import BytesIO
 from operator import attrgetter, or_
 from pathlib import Path
 from typing import BinaryIO, Protocol, TextIO
@@ -48,6 +49,8 @@ from advisor.errors import AdvisorError, InvalidInput, Problem, UnreadableInput
 
 FORMATS = ("csv", "ndjson", "parquet")
 MEMORY = "512MB"
+SLICE = 30_000  # rows
+LOOKED_AT = 2 * 2**20  # bytes
 # The one turns every list of allowed words into a join with buffers of its own; the other moves the check of a row into
 # its filter, where nothing that was computed is used again.
 REJECTS_HEADER = ("row", "column", "code", "reason")
@@ -166,6 +169,24 @@ def opened(
             raise
 
 
+def look_at(source: Path, source_format: str, terms: Terms, catalog: Catalog, work: Path) -> None:
+    """Read the beginning of a file, to refuse at once what cannot be used as a whole.
+
+    Raises UnreadableInput or InvalidInput.
+    """
+    program = catalog.program(terms.program)
+    if source_format == "parquet":
+        with _locked_engine(work, source, None) as engine:
+            header = _read_parquet(engine, source).header
+    else:
+        with source.open("rb") as stream:
+            beginning = stream.read(LOOKED_AT)
+            if stream.read(1):
+                beginning = beginning[: beginning.rfind(b"\n") + 1] or beginning
+        header = _read_rows(BytesIO(beginning), source_format, terms, work, catalog, Silent(), PART_ROWS).header
+    _layout(header, terms, catalog, program)
+
+
 def _check_paths(job: Job) -> None:
     """Refuse a source that is not there and a target that would swallow it, before any work is done."""
     if job.source is not None and not job.source.is_file():
@@ -230,6 +251,21 @@ def _locked_engine(work: Path, parquet: Path | None, threads: int | None) -> Ite
         engine.disconnect()
 
 
+def _layout(header: list[str], terms: Terms, catalog: Catalog, program: Program) -> Layout:
+    """Say what the columns mean. Raises InvalidInput when they contradict each other, or are too few."""
+    layout = read_layout(header, terms.constants, catalog.vocabulary, ())
+    if "marketplace" in layout.singles or terms.marketplace is None:
+        places: Sequence[str] = MARKETPLACES
+    else:
+        places = (terms.marketplace,)
+    outputs = output_names(program, places, terms.as_of, layout.priced)
+    layout = read_layout(header, terms.constants, catalog.vocabulary, outputs)
+    if "marketplace" not in layout.singles and terms.marketplace is None:
+        detail = "There is no column marketplace. Add one, or name the marketplace of all rows (--marketplace)."
+        raise InvalidInput([Problem("marketplace", "missing", detail)])
+    return layout
+
+
 def _literal(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
@@ -258,9 +294,21 @@ def _read(
     if source_format == "parquet" and source is not None:
         return _read_parquet(engine, source)
     with _open(source) as stream:
-        if source_format == "csv":
-            return read_csv(stream, work, progress.reading, part_rows)
-        return read_ndjson(stream, work, progress.reading, catalog, terms.program, terms.as_of, part_rows)
+        return _read_rows(stream, source_format, terms, work, catalog, progress, part_rows)
+
+
+def _read_rows(
+    stream: BinaryIO,
+    source_format: str,
+    terms: Terms,
+    work: Path,
+    catalog: Catalog,
+    progress: Progress,
+    part_rows: int,
+) -> Rows:
+    if source_format == "csv":
+        return read_csv(stream, work, progress.reading, part_rows)
+    return read_ndjson(stream, work, progress.reading, catalog, terms.program, terms.as_of, part_rows)
 
 
 @contextmanager
@@ -405,7 +453,7 @@ class Scoring:
             raise UnreadableInput(
                 "too_large", f"This file has {len(rows.header)} columns; at most {MOST_COLUMNS} are taken."
             )
-        self.layout = self._layout()
+        self.layout = _layout(rows.header, terms, catalog, program)
         self.malformed = sorted(rows.rejects)
         self._plan(formats)
 
@@ -439,9 +487,11 @@ class Scoring:
         if pricer:
             self.engine.create_table("fee_rules", pricer.rules.table())
         judged = self._judged(columns, pricer, table)
-        self._once = None
-        if len(formats) > 1:  # what is written more than once is computed once
-            self._once = f"CREATE OR REPLACE TEMP TABLE judged_once AS SELECT * FROM {judged.get_name()}"
+        self._once: str | None = None
+        if len(formats) > 1 or "ndjson" in formats:  # what is read more than once is computed once, into a file
+            once = _literal(str(self.work / "judged"))
+            self._once = f"COPY (SELECT * FROM judged ORDER BY row) TO {once} (FORMAT parquet, COMPRESSION lz4_raw)"
+            self._judged_once = f"CREATE OR REPLACE TEMP VIEW judged_once AS SELECT * FROM read_parquet({once})"
             judged = ibis.table(judged.schema(), name="judged_once")
         self._queries = {one: self.engine.compile(self._written(judged, columns, one)) for one in formats}
         self._wrong = self._wrong_cells(columns, pricer, table)
@@ -468,6 +518,7 @@ class Scoring:
         self._fill(part)
         if self._once is not None:
             self.engine.raw_sql(self._once)
+            self.engine.raw_sql(self._judged_once)
         done, share = first / self.rows.count, (part.last - first) / self.rows.count / len(write)
         scored = 0
         for index, (target_format, add) in enumerate(write.items()):
@@ -491,7 +542,25 @@ class Scoring:
         return bisect_right(self.malformed, row, key=attrgetter("row"))
 
     def copy(self, query: str, target_format: str, path: Path, header: bool) -> int:
-        """Write what a query gives to a file; say how many rows that was."""
+        """Write what a query gives to a file; say how many rows that was.
+
+        The engine holds text in memory before it writes it, so text comes in slices where the rows lie ready.
+        """
+        if self._once is None or target_format == "parquet":
+            return self._copy(query, target_format, path, header)
+        count, piece = 0, self.work / "slice"
+        with path.open("wb") as whole:
+            while count % SLICE == 0:
+                some = f"SELECT * FROM ({query}) LIMIT {SLICE} OFFSET {count}"
+                written = self._copy(some, target_format, piece, header and not count)
+                with piece.open("rb") as read:
+                    shutil.copyfileobj(read, whole)
+                count += written
+                if not written:
+                    break
+        return count
+
+    def _copy(self, query: str, target_format: str, path: Path, header: bool) -> int:
         options = COPY_OPTIONS[target_format].format(header=_literal(header))
         found = self.engine.con.execute(f"COPY ({query}) TO {_literal(str(path))} ({options})").fetchone()
         return int(found[0]) if found else 0
@@ -499,20 +568,6 @@ class Scoring:
     def interrupt(self) -> None:
         """Let a running query end with duckdb.InterruptException; another thread may call this."""
         self.engine.con.interrupt()
-
-    def _layout(self) -> Layout:
-        vocabulary = self.catalog.vocabulary
-        layout = read_layout(self.rows.header, self.terms.constants, vocabulary, ())
-        outputs = output_names(self.program, self._places(layout), self.terms.as_of, layout.priced)
-        layout = read_layout(self.rows.header, self.terms.constants, vocabulary, outputs)
-        if "marketplace" not in layout.singles and self.terms.marketplace is None:
-            raise AdvisorError("There is no column marketplace. Add one, or give --marketplace.")
-        return layout
-
-    def _places(self, layout: Layout) -> Sequence[str]:
-        if "marketplace" in layout.singles or self.terms.marketplace is None:
-            return MARKETPLACES
-        return (self.terms.marketplace,)
 
     def _checked(
         self, name: str, columns: Columns, pricer: Pricer | None, table: ir.Table
@@ -554,7 +609,8 @@ class Scoring:
         while order in map(str.lower, kept):
             order += "_"
         output = {order: good["row"], **kept, **answers}
-        return good.select([value.name(name) for name, value in output.items()]).order_by(order).drop(order)
+        written = good.select([value.name(name) for name, value in output.items()])
+        return (written if self._once else written.order_by(order)).drop(order)
 
     def _output_header(self, target_format: str) -> list[str]:
         """Pass the input's header through; in CSV a name is made as harmless as a cell, and no two names become one."""

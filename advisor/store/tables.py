@@ -146,7 +146,7 @@ class Standing(SQLModel, table=True):
 class Batch(SQLModel, table=True):
     """A file of accounts to score. Whoever works on it holds a lease, and a token that only ever grows.
 
-    `state` is queued, running, done, failed or cancelled. `attempts` counts claims since a part was last committed.
+    `state` is queued, running, done or failed. `attempts` counts claims since a part was last committed.
     """
 
     __table_args__ = (

@@ -10,7 +10,8 @@ from advisor.catalog import Catalog
 from advisor.services.calculations import Services
 from advisor.settings import Settings
 from advisor.store.database import Database
-from advisor.web import api, documentation, logs, problems, sellers
+from advisor.web import api, batches, documentation, limits, logs, problems, sellers
+from advisor.web.clients import Clients
 from advisor.web.stored import Routes, Workspaces
 from advisor.web.watch import watched
 
@@ -36,8 +37,14 @@ def create_app(settings: Settings | None = None) -> Flask:
     _health(app)
     database = app.extensions["advisor.database"] = Database(settings.database_url)
     blueprint = api.blueprint(Services(catalog), settings)
-    routes = Routes(blueprint, Workspaces(settings, database))
+    workspaces = Workspaces(settings, database)
+    clients = Clients(workspaces)
+    clients.register(app)
+    limits.register(app, settings)
+    app.before_request(clients.admit)  # once it was counted
+    routes = Routes(blueprint, workspaces)
     sellers.add(routes, catalog)
+    batches.add(routes, catalog)
     documentation.register(app, blueprint, catalog)
     return app
 

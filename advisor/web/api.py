@@ -202,6 +202,7 @@ def _read_limit(text: str) -> int:
 _READERS: dict[str, Callable[[str], Any]] = {
     "as_of": read_day,
     "cursor": inputs.Text(1000).read,
+    "format": _read_word(("csv", "ndjson", "parquet")),
     "group": inputs.Text(inputs.GROUP_LONGEST).read,
     "limit": _read_limit,
     "marketplace": read_marketplace,

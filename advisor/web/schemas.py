@@ -677,6 +677,14 @@ class Instant(Value):
         return {"type": "string", "format": "date-time"}
 
 
+class InstantOrNull(Instant):
+    """A time that is always there and may be null."""
+
+    def __init__(self) -> None:
+        super().__init__(required=True)
+        self.allow_none = True
+
+
 class KeptSeller(Schema):
     """An account that is kept."""
 
@@ -751,4 +759,43 @@ class JudgedPage(Schema):
     """A page of assessments; `next` is null on the last."""
 
     items = many(Judged)
+    next = string_or_null()
+
+
+class BatchProblem(Schema):
+    """Why a batch failed."""
+
+    code = string()
+    detail = string()
+    errors = many(ProblemEntry)
+
+
+class KeptBatch(Schema):
+    """A file of accounts that is, or was, scored. `results` and `rejects` are there once it is done."""
+
+    id = string()
+    state = Word(("queued", "running", "done", "failed"), required=True)
+    format = Word(("csv", "ndjson", "parquet"), required=True)
+    program = string()
+    marketplace = string_or_null()
+    as_of = Day(required=True)
+    set = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+    size = number()
+    digest = string()
+    rows = number_or_null()
+    rows_done = number()
+    scored = number()
+    rejected = number()
+    created_at = Instant(required=True)
+    started_at = InstantOrNull()
+    finished_at = InstantOrNull()
+    problem = one_or_null(BatchProblem)
+    results = string_or_null()
+    rejects = string_or_null()
+
+
+class BatchPage(Schema):
+    """A page of batches; `next` is null on the last."""
+
+    items = many(KeptBatch)
     next = string_or_null()

@@ -6,7 +6,7 @@ Idempotency-Key has its effect once.
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -38,6 +38,14 @@ IDEMPOTENCY_KEY = {
 }
 
 
+DIGEST = {
+    "name": "Content-Digest",
+    "in": "header",
+    "description": "sha-256=:BASE64: of the body (RFC 9530); checked where it is given. Repr-Digest is taken too.",
+    "schema": {"type": "string"},
+}
+
+
 def parameter(name: str, description: str, **schema: Any) -> dict[str, Any]:
     """Describe a query parameter; a list of allowed words is one of texts."""
     if "enum" in schema:
@@ -54,6 +62,7 @@ REFUSALS = {
     401: "There is no valid API key.",
     403: "The key may not do this.",
     404: "There is no such thing in this workspace.",
+    411: "The Content-Length is missing.",
     409: "What is stored, or under way, does not allow this now.",
     413: "The body is too large.",
     415: "The body is not of a content type that is taken.",
@@ -142,26 +151,88 @@ class Routes:
                 self.workspaces.note_use()
                 return _response(given)
 
-            answer.__name__, answer.__doc__ = view.__name__, view.__doc__
-            described: dict[str, Any] = {"parameters": list(query), "security": [{SECURITY: []}]}
-            if method == "POST":
-                described["parameters"].append(IDEMPOTENCY_KEY)
-            if takes is not None:
-                content = {"application/json": {"schema": takes, "example": example}}
-                described["requestBody"] = {"required": True, "content": content}
-            documented: Any = answer
+            statuses = {*EVERY, *refuses, *(WITH_BODY if takes else ()), *(STORES if method == "POST" else ())}
+            parameters = [*query, *([IDEMPOTENCY_KEY] if method == "POST" else [])]
+            content = None if takes is None else {"application/json": {"schema": takes, "example": example}}
+            described = self.api.response(status, gives)(answer)
             for code, schema in (also or {}).items():
-                documented = self.api.alt_response(code, schema=schema)(documented)
-            for code in sorted(
-                {*EVERY, *refuses, *(WITH_BODY if takes else ()), *(STORES if method == "POST" else ())}
-            ):
-                documented = self.api.alt_response(code, schema=schemas.Problem, description=REFUSALS[code])(documented)
-            documented = self.api.doc(**described)(self.api.response(status, gives)(documented))
-            answer._apidoc = documented._apidoc  # type: ignore[attr-defined]
-            self.api.route(path, methods=[method])(answer)
+                described = self.api.alt_response(code, schema=schema)(described)
+            self._add(method, path, view, answer, described, statuses, parameters, content)
             return view
 
         return decorate
+
+    def upload(
+        self,
+        path: str,
+        scope: str,
+        *,
+        gives: type[Schema],
+        takes: Mapping[str, Any],
+        query: Sequence[Mapping[str, Any]] = (),
+    ) -> Callable[[View], View]:
+        """Document and answer a POST of a file: the view is given the caller, reads the body, and stores by itself."""
+
+        def decorate(view: View) -> View:
+            def answer() -> Response:
+                caller = self.workspaces.caller()
+                caller.require(scope)
+                given = view(caller)
+                self.workspaces.note_use()
+                return _response(given)
+
+            described = self.api.response(202, gives)(answer)
+            statuses = {*EVERY, *WITH_BODY, *STORES, 411}
+            parameters = [*query, IDEMPOTENCY_KEY, DIGEST]
+            self._add("POST", path, view, answer, described, statuses, parameters, takes)
+            return view
+
+        return decorate
+
+    def download(
+        self, path: str, scope: str, mimetypes: Iterable[str], *, query: Sequence[Mapping[str, Any]] = ()
+    ) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
+        """Document and answer a GET of a file: the view makes the response itself."""
+        content = {one.partition(";")[0]: {"schema": {"type": "string", "format": "binary"}} for one in mimetypes}
+
+        def decorate(view: Callable[..., Response]) -> Callable[..., Response]:
+            def answer(**place: str) -> Response:
+                with self.workspaces.database.reading() as connection:
+                    caller = self.workspaces.caller_on(connection)
+                    caller.require(scope)
+                    response = view(connection, caller, **place)
+                self.workspaces.note_use()
+                return response
+
+            described = self.api.alt_response(200, description="The file.", content_type="x/x")(answer)
+            described._apidoc["response"]["responses"]["200"] = {"description": "The file.", "content": content}
+            self._add("GET", path, view, answer, described, {*EVERY, 404, 409}, query)
+            return view
+
+        return decorate
+
+    def _add(
+        self,
+        method: str,
+        path: str,
+        view: Callable[..., Any],
+        answer: Callable[..., Response],
+        described: Any,
+        statuses: set[int],
+        parameters: Sequence[Mapping[str, Any]],
+        content: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Add the route with what documents it. The wrappers that document are not called: they would cost time."""
+        for code in sorted(statuses):
+            described = self.api.alt_response(code, schema=schemas.Problem, description=REFUSALS[code])(described)
+        documented: dict[str, Any] = {"parameters": list(parameters), "security": [{SECURITY: []}]}
+        if content is not None:
+            documented["requestBody"] = {"required": True, "content": content}
+        described = self.api.doc(**documented)(described)
+        answer.__name__, answer.__doc__ = view.__name__, view.__doc__
+        answer._apidoc = described._apidoc  # type: ignore[attr-defined]
+        answer.finds_its_caller = True  # type: ignore[attr-defined]  # see advisor.web.clients
+        self.api.route(path, methods=[method])(answer)
 
     def _reply(self, view: View, method: str, scope: str, has_body: bool, place: Mapping[str, str]) -> Reply:
         """Let the view answer, in one transaction with finding out who asks."""
