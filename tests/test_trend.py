@@ -25,7 +25,9 @@ def series(draw: st.DrawFn, kinds: Sequence[str] = ("counted", "bare", "counter"
     """Draw points, a comparison and a threshold: straight, wavering or wild, weekly or irregular, around the bar."""
     of = {"counted": draw(st.integers(1, HIGHEST_COUNT)), "bare": PPB, "counter": None}[draw(st.sampled_from(kinds))]
     most = of or 1000
-    gaps = draw(st.lists(st.sampled_from([1, 6, 7, 7, 7, 8, 30]), max_size=17))
+    gaps = draw(
+        st.lists(st.sampled_from([1, 6, 7, 7, 7, 8, 30]), min_size=draw(st.sampled_from([0, 2, 4])), max_size=17)
+    )
     days = [DAY - timedelta(days=sum(gaps[:index])) for index in range(len(gaps) + 1)]
     level, step = draw(st.integers(0, most)), draw(st.integers(-most // 30, most // 30))
     waver = draw(st.sampled_from([0, 0, abs(step), 3 * abs(step), most]))
@@ -33,7 +35,8 @@ def series(draw: st.DrawFn, kinds: Sequence[str] = ("counted", "bare", "counter"
         Point(day, min(max(level + step * (day - DAY).days // 7 + draw(st.integers(-waver, waver)), 0), most), of)
         for day in days
     ]
-    bar = draw(st.integers(0, most) | st.sampled_from([point.count for point in points] + [0, most]))
+    ahead = min(max(level + step * draw(st.integers(1, 60)), 0), most)
+    bar = draw(st.integers(0, most) | st.sampled_from([ahead, ahead, 0, most, *[point.count for point in points]]))
     return points, draw(st.sampled_from(COMPARISONS)), bar if of is None else bar * PPM // of
 
 
