@@ -284,25 +284,14 @@ def _tidy(place: Path) -> None:
     (place / "input").unlink(missing_ok=True)
 
 
-def ends_with_parent(parent: int, stop: Event) -> None:
-    """Stop when the process that started this one is gone."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        stop.set()
-
-    Thread(target=watch, daemon=True, name="parent").start()
-
-
-def main(settings: Settings, stop: Event, part_rows: int = PART_ROWS) -> None:
+def work(settings: Settings, stop: Event, part_rows: int = PART_ROWS) -> None:
     """Run a worker by the settings until told to stop. Raises AdvisorError when they cannot be used."""
     from advisor.services import idempotency, webhooks
 
     catalog = Catalog(settings.data_dir)
     catalog.load_all()
     database = Database(settings.database_url)
-    chores: list[Callable[[], object]] = [partial(_purge, database, idempotency.purge)]
+    chores = [partial(_purge, database, idempotency.purge)]
     try:
         Worker(settings, database, catalog, webhooks.announce, chores, part_rows).run(stop)
     finally:

@@ -22,7 +22,7 @@ from advisor.inputs import MOST_LINES
 from advisor.messages import ADVICE_REASONS, ERROR_CODES, REASONS, WARNINGS
 from advisor.settings import Settings
 from advisor.web import create_app
-from advisor.web.logs import JsonLines
+from advisor.logs import JsonLines
 
 POSTS = ("/v1/assessments", "/v1/assessments:batch", "/v1/fee-estimates", "/v1/advice")
 GETS = ("/v1/programs", "/v1/programs/enterprise-mall", "/v1/fee-schedules", "/v1/fee-schedules/US")

@@ -135,6 +135,25 @@ def serve(host: str, port: int, workers: int, threads: int) -> None:
     run(host, port, workers, threads)
 
 
+@main.command()
+@click.option(
+    "--with-parent",
+    type=click.IntRange(1),
+    metavar="PID",
+    help="End when that process, which started this one, is gone.",
+)
+@click.option("--part-rows", type=click.IntRange(1), hidden=True, help="The most rows of a part; for tests.")
+def worker(with_parent: int | None, part_rows: int | None) -> None:
+    """Score the batches that were sent, and send events.
+
+    Any number of workers may run, on every machine that shares the database and the folder of files. `advisor serve`
+    runs one by itself. Stops on Ctrl-C or SIGTERM, within seconds: another worker goes on with what it was at.
+    """
+    from advisor.cli.background import run
+
+    run(with_parent, part_rows)
+
+
 MARKETPLACE = click.option("--marketplace", metavar="CODE", help="US, CA, MX, UK, DE, FR, IT, ES, JP, IN or AU.")
 AS_OF = click.option("--as-of", metavar="YYYY-MM-DD", help="The day whose rules hold; today (UTC) when left out.")
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print the API's JSON answer.")

@@ -6,11 +6,12 @@ import orjson
 from flask import Flask, Response
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from advisor import logs
 from advisor.catalog import Catalog
 from advisor.services.calculations import Services
 from advisor.settings import Settings
 from advisor.store.database import Database
-from advisor.web import api, batches, documentation, limits, logs, problems, sellers
+from advisor.web import api, batches, documentation, limits, problems, sellers
 from advisor.web.clients import Clients
 from advisor.web.stored import Routes, Workspaces
 from advisor.web.watch import watched
