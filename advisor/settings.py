@@ -48,7 +48,6 @@ class Settings:
         level = given.get("ADVISOR_LOG_LEVEL", "INFO").upper()
         if level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
             raise AdvisorError(f"ADVISOR_LOG_LEVEL is {level!r}; it is DEBUG, INFO, WARNING or ERROR.")
-        limit = given.get("ADVISOR_RATE_LIMIT", usual.rate_limit)
         return cls(
             data_dir=Path(data_dir) if data_dir else None,
             max_body=max_body,
@@ -61,8 +60,8 @@ class Settings:
             files_dir=Path(given.get("ADVISOR_FILES_DIR") or usual.files_dir),
             max_upload=_whole_number(given, "ADVISOR_MAX_UPLOAD", GIB, 1024, 2**40),
             free_space=_whole_number(given, "ADVISOR_FREE_SPACE", usual.free_space, 0, 2**50),
-            rate_limit=None if limit is None or limit.strip().lower() == "off" else limit,
-            rate_limit_storage=given.get("ADVISOR_RATE_LIMIT_STORAGE") or usual.rate_limit_storage,
+            rate_limit=_rate_limit(given, usual.rate_limit),
+            rate_limit_storage=_rate_limit_storage(given, usual.rate_limit_storage),
             webhook_networks=_networks(given),
             lease_seconds=_whole_number(given, "ADVISOR_LEASE_SECONDS", usual.lease_seconds, 1, 3600),
             drain_seconds=_whole_number(given, "ADVISOR_DRAIN_SECONDS", usual.drain_seconds, 0, 600),
@@ -126,6 +125,32 @@ def _networks(given: Mapping[str, str]) -> tuple[Network, ...]:
                 f"ADVISOR_WEBHOOK_NETWORKS holds {text!r}; it holds networks such as 10.1.0.0/16, with commas between."
             ) from None
     return tuple(found)
+
+
+def _rate_limit(given: Mapping[str, str], default: str | None) -> str | None:
+    text = given.get("ADVISOR_RATE_LIMIT", "").strip()
+    if not text:
+        return default
+    if text.lower() == "off":
+        return None
+    from limits import parse_many  # only here: what it imports takes longer than the rest of the settings
+
+    try:
+        usable = all(item.amount >= 1 for item in parse_many(text))
+    except ValueError:
+        usable = False
+    if not usable:
+        raise AdvisorError(
+            f"ADVISOR_RATE_LIMIT is {text!r}; it is off, or limits such as `600 per minute` or `20/second; 5000/hour`."
+        )
+    return text
+
+
+def _rate_limit_storage(given: Mapping[str, str], default: str) -> str:
+    url = given.get("ADVISOR_RATE_LIMIT_STORAGE") or default
+    if not url.startswith(("memory://", "redis://", "rediss://", "redis+unix://")):
+        raise AdvisorError("ADVISOR_RATE_LIMIT_STORAGE cannot be used: it is memory://, or redis://HOST:PORT/NUMBER.")
+    return url
 
 
 def _whole_number(given: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:

@@ -9,7 +9,7 @@ import math
 import time
 
 from flask import Flask, Response, request
-from flask_limiter import Limiter, RateLimitExceeded
+from flask_limiter import Limiter, RateLimitExceeded, RequestLimit
 from limits.errors import ConfigurationError
 
 from advisor.errors import AdvisorError, Problem
@@ -51,27 +51,24 @@ def register(app: Flask, settings: Settings) -> None:
 
     @app.after_request
     def say_what_is_left(response: Response) -> Response:
-        counted = limiter.current_limits
-        if not counted:
-            return response
-        names = [f'"{one.limit.get_expiry()}s"' for one in counted]
-        now = time.time()
+        """Name each limit and what is left of it (draft-ietf-httpapi-ratelimit-headers-10)."""
         try:
-            left = [(name, one.remaining, _seconds(one.window.reset_time - now)) for name, one in zip(names, counted, strict=True)]
+            counted = [_Counted(one) for one in limiter.current_limits]
         except Exception:  # noqa: BLE001  # whatever a storage raises that has just gone away
             return response
-        policy = [f"{name};q={one.limit.amount};w={one.limit.get_expiry()}" for name, one in zip(names, counted, strict=True)]
-        response.headers["RateLimit-Policy"] = ", ".join(policy)
-        response.headers["RateLimit"] = ", ".join(f"{name};r={rest};t={reset}" for name, rest, reset in left)
+        if counted:
+            response.headers["RateLimit-Policy"] = ", ".join(one.policy for one in counted)
+            response.headers["RateLimit"] = ", ".join(one.left for one in counted)
         if response.status_code == 429:
-            waits = [reset for (_, _, reset), one in zip(left, counted, strict=True) if one.breached]
-            response.headers["Retry-After"] = str(max(waits, default=1))
+            response.headers["Retry-After"] = str(max((one.reset for one in counted if one.breached), default=1))
         return response
 
     @app.errorhandler(RateLimitExceeded)
     def exceeded(error: RateLimitExceeded) -> Response:
         limit = error.limit.limit
-        detail = f"More than {limit.amount} requests came in {limit.get_expiry()} seconds. Wait for Retry-After seconds."
+        detail = (
+            f"More than {limit.amount} requests came in {limit.get_expiry()} seconds. Wait for Retry-After seconds."
+        )
         return problem(429, detail, [Problem("", "rate_limited", detail)])
 
 
@@ -79,5 +76,13 @@ def _is_exempt() -> bool:
     return request.method == "OPTIONS" or request.endpoint in EXEMPT
 
 
-def _seconds(left: float) -> int:
-    return max(1, math.ceil(left))
+class _Counted:
+    """One limit, as it stands after this request, in the words of the header fields."""
+
+    def __init__(self, counted: RequestLimit) -> None:
+        limit = counted.limit
+        seconds = limit.get_expiry()
+        self.breached = counted.breached
+        self.reset = max(1, math.ceil(counted.window.reset_time - time.time()))
+        self.policy = f'"{seconds}s";q={limit.amount};w={seconds}'
+        self.left = f'"{seconds}s";r={counted.remaining};t={self.reset}'
