@@ -1,9 +1,6 @@
 """The HTTP side: the only place that knows Flask. `create_app` makes the application."""
 
-from typing import Any
-
-import orjson
-from flask import Flask, Response
+from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from advisor import logs
@@ -11,7 +8,7 @@ from advisor.catalog import Catalog
 from advisor.services.calculations import Services
 from advisor.settings import Settings
 from advisor.store.database import Database
-from advisor.web import api, batches, documentation, limits, problems, sellers
+from advisor.web import api, batches, documentation, health, limits, metrics, problems, sellers
 from advisor.web.clients import Clients
 from advisor.web.stored import Routes, Workspaces
 from advisor.web.watch import watched
@@ -33,10 +30,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     if settings.proxy_hops:
         hops = settings.proxy_hops
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_prefix=hops)  # type: ignore[method-assign]
-    app.wsgi_app = watched(app.wsgi_app)  # type: ignore[assignment, method-assign]
+    app.wsgi_app = metrics.measured(watched(app.wsgi_app))  # type: ignore[assignment, method-assign]
     problems.register(app)
-    _health(app)
     database = app.extensions["advisor.database"] = Database(settings.database_url)
+    health.register(app, settings, database)
+    metrics.register(app, database)
     blueprint = api.blueprint(Services(catalog), settings)
     workspaces = Workspaces(settings, database)
     clients = Clients(workspaces)
@@ -48,19 +46,3 @@ def create_app(settings: Settings | None = None) -> Flask:
     batches.add(routes, catalog)
     documentation.register(app, blueprint, catalog)
     return app
-
-
-def _health(app: Flask) -> None:
-    @app.get("/healthz")
-    def healthz() -> Response:
-        """Say that the process is up."""
-        return _ok({"status": "up"})
-
-    @app.get("/readyz")
-    def readyz() -> Response:
-        """Say that requests can be answered: the rule data is loaded before the first one is taken."""
-        return _ok({"status": "ready"})
-
-
-def _ok(body: dict[str, Any]) -> Response:
-    return Response(orjson.dumps(body), content_type="application/json")
