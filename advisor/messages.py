@@ -123,6 +123,7 @@ ERROR_CODES = {
     "one_of_two": "Exactly one of two values has to be given.",
     "out_of_range": "A number is outside what is allowed.",
     "rate_and_count": "A rate and counts are given for one observation.",
+    "rate_limited": "More requests came from one client than are allowed in a time.",
     "too_deep": "JSON is nested too deeply.",
     "too_large": "The input is larger than is taken.",
     "too_many_decimals": "An amount has more decimals than its currency.",
