@@ -78,6 +78,21 @@ ADVICE_REASONS = {
     "depends_on_scenario": "Some scenarios cover the fixed monthly cost and some do not; the break-even units tell where it turns.",
 }
 
+TREND_METHOD = "A straight line of least squares through the last 12 snapshots (more where 12 span less than 14 days; none more than 365 days before the last), each with the same weight. It counts as a trend if it leaves at most half of the variance unexplained (adjusted R² of at least 1/2), and is followed for at most 365 days after the last snapshot."
+
+TREND_REASONS = {
+    "will_be_missed": "{label} is getting worse. If this goes on, the bar is missed from {crosses_on} on.",
+    "will_be_met": "{label} is getting better. If this goes on, the bar is met from {crosses_on} on.",
+    "line_has_passed": "The line through the values of {label} crossed the bar on {crosses_on}, after the last snapshot. Send newer numbers.",
+    "beyond_horizon": "{label} moves towards the bar, but does not cross it within 365 days of the last snapshot.",
+    "moving_away": "{label} moves away from the bar, so it does not cross it.",
+    "steady": "{label} does not change, so it does not cross the bar.",
+    "scattered": "{label} goes up and down too much to speak of a trend.",
+    "too_short_a_span": "The recent values of {label} span less than 14 days: that is too short for a trend.",
+    "not_enough_points": "{label} is known on fewer than three days of the last year: that is too little for a trend.",
+    "no_bar": "{label} is shown only: nobody publishes a number for it, so there is nothing to cross.",
+}
+
 TEXTS = {
     "counted": "{rate} ({count} of {of} {unit})",
     "yes": "yes",
@@ -87,11 +102,13 @@ TEXTS = {
 ERROR_CODES = {
     "body_mismatch": "The body is not as long, or has not the digest, that its headers announce.",
     "count_above_of": "A count is larger than the total it is counted of.",
+    "delivery_pending": "A delivery that has not ended yet cannot be sent again.",
     "depends_on_column": "A value needs another column that is empty or missing.",
     "duplicate_key": "A JSON object has one key twice.",
     "duplicate_name": "A name that has to be unique stands twice.",
     "duplicate_observation": "Two observations are of one metric, window and segment.",
     "empty_body": "The body is empty.",
+    "endpoint_disabled": "A webhook endpoint is disabled, and nothing is sent to it.",
     "half_a_pair": "A count stands without its total, or a total without its count.",
     "json_float": "A decimal was sent as a JSON number instead of a text.",
     "in_progress": "The first request with an Idempotency-Key is still running.",
@@ -107,12 +124,14 @@ ERROR_CODES = {
     "not_a_date": "A date is not YYYY-MM-DD, or does not exist.",
     "not_a_decimal": "A decimal is not written as one.",
     "not_a_segment": "A segment is not one of those known.",
+    "not_a_web_address": "An address that events are to be sent to is not written as one.",
     "not_a_whole_number": "A whole number is not one.",
     "not_an_id": "An id has other characters, or is too long.",
     "not_an_idempotency_key": "An Idempotency-Key is empty, too long, or has characters that are not visible.",
     "not_allowed": "A word is not one of those allowed.",
     "not_an_object": "A JSON object was expected.",
     "not_finished": "The results of a batch are not there.",
+    "not_https": "An address that events are to be sent to does not start with https://.",
     "not_json": "The text is not JSON.",
     "not_multipart": "A body is not multipart/form-data.",
     "not_text": "A text was expected.",
@@ -122,11 +141,14 @@ ERROR_CODES = {
     "number_out_of_range": "A JSON number has too many digits.",
     "one_of_two": "Exactly one of two values has to be given.",
     "out_of_range": "A number is outside what is allowed.",
+    "port_not_allowed": "An address that events are to be sent to has a port other than 443.",
+    "private_address": "An address that events are to be sent to is not public.",
     "rate_and_count": "A rate and counts are given for one observation.",
     "rate_limited": "More requests came from one client than are allowed in a time.",
     "too_deep": "JSON is nested too deeply.",
     "too_large": "The input is larger than is taken.",
     "too_many_decimals": "An amount has more decimals than its currency.",
+    "too_many_endpoints": "A workspace has all the webhook endpoints it may have.",
     "unknown_category": "A fee category does not exist in that marketplace.",
     "unknown_column": "A column that a name promises does not exist.",
     "unknown_field": "A field is not known.",

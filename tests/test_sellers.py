@@ -1,5 +1,6 @@
 """Sellers that a workspace keeps: kept, changed, judged at once, listed by what is tightest, and deleted for good."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 SELLER = {"marketplace": "US", "facts": {"selling_plan": "professional", "fulfillment": "seller"}}
@@ -116,3 +117,42 @@ def test_a_request_that_came_to_nothing_leaves_its_key_free(workspace: Any) -> N
     assert workspace.post("/v1/sellers/A1/snapshots", json=body, headers=key).status_code == 404
     workspace.put("/v1/sellers/A1", json=SELLER)
     assert workspace.post("/v1/sellers/A1/snapshots", json=body, headers=key).status_code == 201
+
+
+def test_a_bare_rate_that_rounds_to_the_bar_is_followed_from_its_own_side(workspace: Any) -> None:
+    workspace.put("/v1/sellers/A1", json=SELLER)
+    for days, rate in ((40, "0.0199986"), (30, "0.0199991"), (20, "0.0199996")):
+        sent = {
+            **numbers(),
+            "late_shipment_rate": [{"rate": rate, "window_days": 30}, {"rate": "0", "window_days": 10}],
+        }
+        day = (datetime.now(UTC).date() - timedelta(days)).isoformat()
+        workspace.post("/v1/sellers/A1/snapshots", json={"as_of": day, "metrics": sent})
+    found = {one["criterion"]: one for one in workspace.get("/v1/sellers/A1/trend").json["criteria"]}
+    late = found["late-shipment-30d"]
+    assert [point["outcome"] for point in late["points"]] == ["met", "met", "met"]
+    assert (late["direction"], late["reason"]) == ("worsening", "line_has_passed")
+    assert late["crosses_on"] == (datetime.now(UTC).date() - timedelta(12)).isoformat()
+
+
+def test_a_trend_shows_the_values_the_direction_and_the_day_of_the_crossing(workspace: Any) -> None:
+    workspace.put("/v1/sellers/A1", json=SELLER)
+    for day, late in (("2026-10-01", 2), ("2026-10-11", 4), ("2026-10-21", 9), ("2026-10-21", 6), ("2026-10-31", 8)):
+        body = {"as_of": day, "metrics": numbers(late=late)}
+        assert workspace.post("/v1/sellers/A1/snapshots", json=body).status_code == 201
+    found = workspace.get("/v1/sellers/A1/trend").json
+    by_name = {one["criterion"]: one for one in found["criteria"]}
+    late_shipment = by_name["late-shipment-30d"]
+    assert [point["observed"]["count"] for point in late_shipment["points"]] == [2, 4, 6, 8]
+    # 0.2 orders a day of 600: at 12 of 600, exactly on 2 %, it is no longer below
+    assert (late_shipment["direction"], late_shipment["crosses_on"]) == ("worsening", "2026-11-20")
+    assert (late_shipment["reason"], late_shipment["points_used"]) == ("line_has_passed", 4)  # that day is gone by
+    assert (by_name["order-defect"]["reason"], by_name["order-defect"]["direction"]) == ("steady", "steady")
+    assert "least squares" in found["method"]
+    assert workspace.get("/v1/sellers/nobody/trend").status_code == 404
+    assert workspace.get("/v1/sellers/A1/trend?program=nope").status_code == 422
+    workspace.put("/v1/sellers/A2", json=SELLER)
+    workspace.post("/v1/sellers/A2/snapshots", json={"metrics": numbers() | {"return_rate": {"rate": "0.1"}}})
+    by_name = {one["criterion"]: one for one in workspace.get("/v1/sellers/A2/trend").json["criteria"]}
+    assert (by_name["return"]["reason"], by_name["return"]["points"][0]["observed"]["rate"]) == ("no_bar", "0.1")
+    assert by_name["late-shipment-30d"]["reason"] == "not_enough_points"

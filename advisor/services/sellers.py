@@ -6,7 +6,7 @@ Every function reads or writes on a connection that its caller opened, and touch
 import json
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import orjson
@@ -15,9 +15,11 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, 
 from advisor import answers
 from advisor.catalog import Catalog
 from advisor.domain.assessment import Assessment, assess
+from advisor.domain.numbers import PPB, PPM, format_rate, half_up, parse_decimal
+from advisor.domain.trend import Point, trend
 from advisor.errors import Conflict, NotFound
 from advisor.inputs import SellerInput, read_snapshot
-from advisor.messages import Messages
+from advisor.messages import TREND_METHOD, TREND_REASONS, Messages
 from advisor.services.calculations import Answer, today
 from advisor.services.pages import page
 from advisor.store.database import new_id, now_ms
@@ -381,3 +383,101 @@ def _judged(row: Row[Any]) -> Answer:
         "rules": row.rules,
         "created_at": instant(row.created_at),
     }
+
+
+# Trends
+
+MOST_IN_A_TREND = 100
+
+
+def trends(
+    connection: Connection, catalog: Catalog, workspace: str, seller_id: str, program: str, messages: Messages
+) -> Answer:
+    """Show each criterion of a program over time against its bar, and where that leads. Raises NotFound.
+
+    Of a day the assessment that came last counts; of all days the latest 100. The bars are those that judged.
+    """
+    _seller(connection, workspace, seller_id)
+    one = assessments.c
+    last_of_day = func.row_number().over(partition_by=one.as_of, order_by=(one.created_at.desc(), one.id.desc()))
+    mine = (*_of(assessments, workspace, seller_id), one.program == program)
+    ranked = select(one.as_of, one.answer, one.snapshot_id, last_of_day.label("nth")).where(*mine).subquery()
+    sent = and_(*_of(snapshots, workspace, seller_id), snapshots.c.id == ranked.c.snapshot_id)
+    rows = select(ranked, snapshots.c.body).join(snapshots, sent).where(ranked.c.nth == 1)
+    latest = connection.execute(rows.order_by(ranked.c.as_of.desc()).limit(MOST_IN_A_TREND)).all()
+    found: dict[str, list[tuple[date, Answer]]] = {}
+    for row in reversed(latest):
+        numbers = json.loads(row.body).get("metrics") or {}
+        for finding in orjson.loads(zlib.decompress(row.answer))["findings"]:
+            if finding["metric"] is not None:
+                exact = _exact_rate(numbers.get(finding["metric"]), finding)
+                found.setdefault(finding["criterion"], []).append((row.as_of, finding | {"exact": exact}))
+    now = catalog.program(program)
+    labels = {criterion.id: criterion.label for criterion in now.criteria}
+    return {
+        "seller": seller_id,
+        "program": program,
+        "method": messages.text(TREND_METHOD),
+        "criteria": [_trend(series, messages.text(labels.get(name, name)), messages) for name, series in found.items()],
+    }
+
+
+def _trend(series: Sequence[tuple[date, Answer]], label: str, messages: Messages) -> Answer:
+    last = series[-1][1]
+    points = [point for day, finding in series if (point := _point(day, finding)) is not None]
+    followed: Answer = {"direction": None, "crosses_on": None, "reason": "no_bar", "points_used": 0, "span_days": 0}
+    if last["threshold"] is not None and len({point.of is None for point in points}) <= 1:
+        counter = bool(points) and points[0].of is None
+        bar = int(last["threshold"]) if counter else parse_decimal(last["threshold"], 6)
+        line = trend(points, last["comparison"], bar or 0)
+        followed = {
+            "direction": line.direction,
+            "crosses_on": None if line.crosses_on is None else line.crosses_on.isoformat(),
+            "reason": line.reason,
+            "points_used": line.points,
+            "span_days": line.span_days,
+        }
+        if line.crosses_on is not None and line.crosses_on <= today():
+            followed["reason"] = "line_has_passed"
+    words = {"label": label, "crosses_on": followed["crosses_on"]}
+    return {
+        "criterion": last["criterion"],
+        "metric": last["metric"],
+        "window_days": last["window_days"],
+        "segment": last["segment"],
+        "level": last["level"],
+        "comparison": last["comparison"],
+        "threshold": last["threshold"],
+        "points": [
+            {"as_of": day.isoformat(), **{key: finding[key] for key in ("observed", "outcome", "threshold")}}
+            for day, finding in series
+        ],
+        **followed,
+        "message": messages.text(TREND_REASONS[followed["reason"]], words),
+    }
+
+
+def _point(day: date, finding: Answer) -> Point | None:
+    """Take the value of a finding as a point: None where it was not judged by itself."""
+    seen = finding["observed"]
+    if finding["outcome"] not in ("met", "missed") or seen is None or seen["count"] is seen["rate"] is None:
+        return None
+    if finding["exact"] is not None:
+        return Point(day, finding["exact"], PPB)
+    return Point(day, seen["count"], seen["of"])
+
+
+def _exact_rate(sent: Any, finding: Answer) -> int | None:
+    """Find a bare rate as it was sent, in ppb: the answer has it rounded, maybe over the bar."""
+    seen = finding["observed"]
+    if seen is None or seen["rate"] is None or seen["count"] is not None:
+        return None
+    several = sent if isinstance(sent, list) else [sent]
+    rates = [
+        rate
+        for one in several
+        if one and one.get("window_days") in (finding["window_days"], None)
+        if (rate := parse_decimal(str(one.get("rate")), 9)) is not None
+        and format_rate(half_up(rate, PPB // PPM)) == seen["rate"]
+    ]
+    return rates[0] if rates else (parse_decimal(seen["rate"], 6) or 0) * (PPB // PPM)

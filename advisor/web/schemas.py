@@ -4,8 +4,8 @@ from marshmallow import Schema, fields
 
 from advisor.domain.fees import CHANNELS
 from advisor.domain.program import MARKETPLACES
-from advisor.inputs import Value, Word
-from advisor.messages import ADVICE_REASONS, ERROR_CODES, REASONS, WARNINGS
+from advisor.inputs import EVENTS, Value, Word
+from advisor.messages import ADVICE_REASONS, ERROR_CODES, REASONS, TREND_REASONS, WARNINGS
 
 ASSESSMENT_EXAMPLE = {
     "marketplace": "US",
@@ -798,4 +798,110 @@ class BatchPage(Schema):
     """A page of batches; `next` is null on the last."""
 
     items = many(KeptBatch)
+    next = string_or_null()
+
+
+class TrendPoint(Schema):
+    """A value on a day, and how it was judged then."""
+
+    as_of = Day(required=True)
+    observed = one_or_null(Observed)
+    outcome = Word(OUTCOME, required=True)
+    threshold = Anything(required=True)
+
+
+class TrendOfCriterion(Schema):
+    """A criterion over time. `crosses_on` is the first day on which the line is on the other side of the bar."""
+
+    criterion = string()
+    metric = string()
+    window_days = number_or_null()
+    segment = string_or_null()
+    level = string()
+    comparison = string_or_null()
+    threshold = Anything(required=True)
+    points = many(TrendPoint)
+    direction = string_or_null()
+    crosses_on = DayOrNull()
+    reason = Code(TREND_REASONS)
+    points_used = number()
+    span_days = number()
+    message = string()
+
+
+class Trends(Schema):
+    """A seller's metrics over time, and how they are read."""
+
+    seller = string()
+    program = string()
+    method = string()
+    criteria = many(TrendOfCriterion)
+
+
+WEBHOOK_ENDPOINT_EXAMPLE = {
+    "url": "https://hooks.example.com/advisor",
+    "description": "The weekly review",
+    "events": ["seller.verdict_changed"],
+}
+DELIVERY_STATES = ("pending", "delivered", "failed")
+
+
+class KeptEndpoint(Schema):
+    """Where events are sent; `disabled` says why nothing is sent there any more."""
+
+    id = string()
+    url = string()
+    description = string_or_null()
+    events = fields.List(Word(EVENTS, required=True), required=True)
+    secret_version = number()
+    old_secret_until = InstantOrNull()
+    disabled = string_or_null()
+    created_at = Instant(required=True)
+
+
+class EndpointWithSecret(KeptEndpoint):
+    """An endpoint with the secret that signs its events, which is shown only now."""
+
+    secret = string()
+
+
+class EndpointList(Schema):
+    """The endpoints of a workspace."""
+
+    items = many(KeptEndpoint)
+
+
+class DeliveryFailure(Schema):
+    """Why the last attempt did not succeed."""
+
+    code = string()
+    detail = string()
+
+
+class Delivery(Schema):
+    """One event for one endpoint. `event_id` is its webhook-id; `status` is what the receiver answered last."""
+
+    id = string()
+    endpoint = string()
+    event = Word((*EVENTS, "webhook.test"), required=True)
+    event_id = string()
+    state = Word(DELIVERY_STATES, required=True)
+    attempts = number()
+    status = number_or_null()
+    failure = one_or_null(DeliveryFailure)
+    next_attempt_at = InstantOrNull()
+    created_at = Instant(required=True)
+    finished_at = InstantOrNull()
+
+
+class DeliveryInFull(Delivery):
+    """A delivery with what is sent."""
+
+    payload = fields.Dict(required=True)
+
+
+class DeliveryPage(Schema):
+    """A page of deliveries; `next` is null on the last."""
+
+    items = many(Delivery)
     next = string_or_null()

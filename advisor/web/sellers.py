@@ -155,6 +155,22 @@ def add(routes: Routes, catalog: Catalog) -> None:
         read_query()
         return reply(200, sellers.judged(connection, caller.workspace, seller, assessment))
 
+    @routes.route(
+        "GET",
+        f"{ONE_OF_A_SELLER}/trend",
+        "sellers:read",
+        gives=schemas.Trends,
+        query=(program,),
+        refuses=(404,),
+    )
+    def get_trend(connection: Connection, caller: Caller, seller: str) -> Reply:
+        """Show trends.
+
+        Each metric over time against its bar, its direction, and the day on which the present trend crosses the bar.
+        """
+        asked = _program(catalog, read_query("program").get("program", "enterprise-mall"))
+        return reply(200, sellers.trends(connection, catalog, caller.workspace, seller, asked, reader()))
+
 
 def _check_id(seller: str) -> None:
     if not SELLER_ID.fullmatch(seller):
