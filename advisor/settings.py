@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from advisor.errors import AdvisorError
 
@@ -83,6 +84,19 @@ class Settings:
             raise AdvisorError(
                 f"The secret of this advisor cannot be kept in {path}: {error.strerror}. Set ADVISOR_SECRET_KEY."
             ) from None
+
+
+def variables() -> list[str]:
+    """Name every variable that is read."""
+    names: list[str] = []
+
+    class Noting(dict[str, str]):
+        def get(self, key: str, default: Any = None) -> Any:
+            names.append(key)
+            return default
+
+    Settings.from_environment(Noting())
+    return names
 
 
 def _write_once(path: Path, text: str) -> None:

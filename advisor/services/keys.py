@@ -168,14 +168,15 @@ def listed(connection: Connection, workspace: str | None = None) -> list[KeyStat
     ]
 
 
-def revoke(connection: Connection, key_id: str) -> None:
-    """Revoke a key, at once and for good. Raises AdvisorError where there is no such key."""
+def revoke(connection: Connection, key_id: str) -> str:
+    """Revoke a key, at once and for good; gives its id. Raises AdvisorError where there is no such key."""
     wanted = key_id.split("_")[1] if _KEY.fullmatch(key_id) else key_id
     key = connection.execute(select(api_keys.c.revoked_at).where(api_keys.c.id == wanted)).one_or_none()
     if key is None:
         raise AdvisorError(f"There is no key {wanted[:80]}. `advisor keys list` names them all.")
     if key.revoked_at is None:
         connection.execute(update(api_keys).where(api_keys.c.id == wanted).values(revoked_at=now_ms()))
+    return wanted
 
 
 def is_well_formed(key: str) -> bool:

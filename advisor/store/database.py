@@ -57,7 +57,13 @@ class Database:
         }
         if not self.is_sqlite:
             connect = {**POSTGRES_CONNECT, "options": POSTGRES_OPTIONS}
-            return create_engine(self.url, pool_pre_ping=True, connect_args=connect, **common)
+            try:
+                return create_engine(self.url, pool_pre_ping=True, connect_args=connect, **common)
+            except ModuleNotFoundError:
+                raise AdvisorError(
+                    "ADVISOR_DATABASE_URL names a PostgreSQL, for which the package psycopg is missing: "
+                    "`pip install 'seller-program-advisor[postgres]'`."
+                ) from None
         engine = create_engine(self.url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}, **common)
         event.listen(engine, "connect", _open_sqlite)
         event.listen(engine, "begin", _begin_sqlite)

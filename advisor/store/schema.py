@@ -76,6 +76,11 @@ def versions() -> list[str]:
     return [script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()][::-1]
 
 
+def summary(version: str) -> str:
+    """Say what a version keeps that those before it do not."""
+    return ScriptDirectory(str(MIGRATIONS)).get_revision(version).doc
+
+
 def _revision(connection: Connection) -> str | None:
     connection.rollback()  # Alembic leaves a transaction open when there was nothing to do
     with connection.begin():
