@@ -21,6 +21,7 @@ from advisor.domain.fees import CHANNELS, FeeLine, FeeSchedule
 from advisor.domain.numbers import HIGHEST_AMOUNT, HIGHEST_COUNT, HIGHEST_UNITS, PPB, PPM, format_decimal, parse_decimal
 from advisor.domain.program import MARKETPLACES, Fact, FactValue, Metric, Program, Vocabulary
 from advisor.errors import InvalidInput, Problem
+from advisor.outbound import LONGEST_URL, Failure, Network, check_url
 from advisor.strict_json import MOST_PROBLEMS, escape
 
 SELLING_PLANS = ("professional", "individual")
@@ -1005,3 +1006,41 @@ def _advice_line(schedule: FeeSchedule, data: Mapping[str, Any], pointer: str, p
         scenarios=tuple(scenarios),
         quantity_discounts=tuple(discounts),
     )
+
+
+EVENTS = ("seller.verdict_changed", "batch.finished")
+
+
+class WebhookEndpointRequest(Strict):
+    """An address that events are to be sent to; all there are now when `events` is left out."""
+
+    url = Text(LONGEST_URL, required=True)
+    description = Text()
+    events = Several(Word(EVENTS, required=True), allow_none=True, metadata={"minItems": 1, "maxItems": len(EVENTS)})
+
+
+_ENDPOINT = WebhookEndpointRequest()
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointInput:
+    """An address that events are to be sent to."""
+
+    url: str
+    description: str | None
+    events: tuple[str, ...]
+
+
+def read_endpoint(body: Any, networks: Sequence[Network]) -> EndpointInput:
+    """Read the body of a request to add a webhook endpoint; its address is checked by its form. Raises InvalidInput."""
+    data = _load(_ENDPOINT, body)
+    problems: list[Problem] = []
+    events = data.get("events")
+    if events is None:
+        events = EVENTS
+    _check_number(problems, events, "/events", len(EVENTS))
+    checked = check_url(data["url"], networks)
+    if isinstance(checked, Failure):
+        problems.append(Problem("/url", checked.code, checked.detail))
+    _refuse_if_any(problems)
+    return EndpointInput(data["url"], data.get("description"), tuple(sorted(set(events))))

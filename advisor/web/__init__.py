@@ -8,7 +8,7 @@ from advisor.catalog import Catalog
 from advisor.services.calculations import Services
 from advisor.settings import Settings
 from advisor.store.database import Database
-from advisor.web import api, batches, documentation, health, limits, metrics, problems, sellers
+from advisor.web import api, batches, documentation, health, limits, metrics, problems, sellers, webhooks
 from advisor.web.clients import Clients
 from advisor.web.stored import Routes, Workspaces
 from advisor.web.watch import watched
@@ -44,5 +44,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     routes = Routes(blueprint, workspaces)
     sellers.add(routes, catalog)
     batches.add(routes, catalog)
+    webhooks.add(routes, settings)
     documentation.register(app, blueprint, catalog)
     return app

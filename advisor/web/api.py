@@ -202,12 +202,14 @@ def _read_limit(text: str) -> int:
 _READERS: dict[str, Callable[[str], Any]] = {
     "as_of": read_day,
     "cursor": inputs.Text(1000).read,
+    "endpoint": inputs.Text().read,
     "format": _read_word(("csv", "ndjson", "parquet")),
     "group": inputs.Text(inputs.GROUP_LONGEST).read,
     "limit": _read_limit,
     "marketplace": read_marketplace,
     "program": inputs.Text().read,
     "sort": _read_word(("id", "tightest")),
+    "state": _read_word(("pending", "delivered", "failed")),
     "verdict": _read_word([one.value for one in Verdict]),
 }
 

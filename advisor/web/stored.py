@@ -141,13 +141,17 @@ class Routes:
         example: Any = None,
         query: Sequence[Mapping[str, Any]] = (),
         refuses: Sequence[int] = (),
+        completed: Callable[[Reply], Reply] = lambda given: given,
     ) -> Callable[[View], View]:
-        """Document a route and answer it; the view's docstring is its summary and description."""
+        """Document a route and answer it; the view's docstring is its summary and description.
+
+        What is kept of a reply under an Idempotency-Key is not `completed`: that adds what nobody stores.
+        """
 
         def decorate(view: View) -> View:
             def answer(**place: str) -> Response:
                 given_key()
-                given = self._reply(view, method, scope, takes is not None, place)
+                given = completed(self._reply(view, method, scope, takes is not None, place))
                 self.workspaces.note_use()
                 return _response(given)
 
