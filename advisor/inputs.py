@@ -1035,9 +1035,8 @@ def read_endpoint(body: Any, networks: Sequence[Network]) -> EndpointInput:
     """Read the body of a request to add a webhook endpoint; its address is checked by its form. Raises InvalidInput."""
     data = _load(_ENDPOINT, body)
     problems: list[Problem] = []
-    events = data.get("events")
-    if events is None:
-        events = EVENTS
+    given = data.get("events")
+    events = list(EVENTS) if given is None else given
     _check_number(problems, events, "/events", len(EVENTS))
     checked = check_url(data["url"], networks)
     if isinstance(checked, Failure):

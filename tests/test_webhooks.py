@@ -188,10 +188,16 @@ def test_events_that_there_are_not_are_refused(workspace: Any) -> None:
         assert refused(answer) == (422, pointer, code)
 
 
-def test_a_workspace_has_at_most_twenty_endpoints(workspace: Any, make_workspace: Any) -> None:
+def test_a_workspace_has_at_most_twenty_endpoints(workspace: Any, stored_app: Any, make_workspace: Any) -> None:
     body = {"url": "https://hooks.example.com/"}
-    codes = [workspace.post("/v1/webhook-endpoints", json=body).status_code for _ in range(20)]
-    assert codes == [201] * 20
+
+    def post(_: int) -> int:
+        one = replace(workspace, client=stored_app.test_client())
+        return int(one.post("/v1/webhook-endpoints", json=body).status_code)
+
+    with ThreadPoolExecutor(6) as pool:
+        codes = list(pool.map(post, range(26)))
+    assert sorted(codes) == [201] * 20 + [409] * 6
     assert refused(workspace.post("/v1/webhook-endpoints", json=body)) == (409, "", "too_many_endpoints")
     assert make_workspace("Other").post("/v1/webhook-endpoints", json=body).status_code == 201
 
@@ -372,6 +378,27 @@ def test_what_is_deleted_is_never_sent(workspace: Any, receive: Any, deliver: An
     assert workspace.delete(f"/v1/webhook-endpoints/{made['id']}").status_code == 204
     assert (deliver(), receiver.messages) == (0, [])
     assert workspace.get(f"/v1/webhook-deliveries/{sent['id']}").status_code == 404
+
+
+def test_an_endpoint_that_is_deleted_while_an_event_is_kept_breaks_nothing(
+    workspace: Any, database: Any, stored_app: Any, monkeypatch: Any
+) -> None:
+    made = workspace.post("/v1/webhook-endpoints", json={"url": "https://hooks.example.com/"})
+    other, put, codes = replace(workspace, client=stored_app.test_client()), webhooks._put, []
+    deleting = Thread(target=lambda: codes.append(other.delete(made.headers["Location"]).status_code))
+
+    def delete_meanwhile(*given: Any) -> list[str]:
+        deleting.start()
+        deleting.join(0.3)
+        return put(*given)
+
+    monkeypatch.setattr(webhooks, "_put", delete_meanwhile)
+    with database.writing() as connection:
+        owner = connection.execute(select(workspaces.c.id)).scalar_one()
+        webhooks.announce(connection, owner, "batch.finished", {})
+    deleting.join()
+    assert codes == [204]
+    assert workspace.get("/v1/webhook-deliveries").json["items"] == []
 
 
 def test_an_address_that_may_not_be_reached_any_more_is_not_reached(

@@ -59,7 +59,7 @@ _delivery = webhook_deliveries.c
 def create(connection: Connection, workspace: str, wanted: EndpointInput) -> Answer:
     """Keep an endpoint. Raises Conflict when the workspace has as many as it may have."""
     owner = select(workspaces.c.id).where(workspaces.c.id == workspace)
-    connection.execute(owner.with_for_update())  # so that two at once are counted one after the other
+    connection.execute(owner.with_for_update(key_share=True))  # two at once are counted one after the other
     its = select(func.count()).select_from(webhook_endpoints).where(_endpoint.workspace_id == workspace)
     if connection.execute(its).scalar_one() >= MOST_ENDPOINTS:
         detail = f"This workspace has {MOST_ENDPOINTS} webhook endpoints, and may have no more. Delete one first."
