@@ -44,7 +44,7 @@ class Abandoned(AdvisorError):
 class _Lease(Silent):
     """Keeps the lease of a batch while it is scored, and ends the work when it is lost or the worker stops.
 
-    As the progress of the reading it is asked often enough to end that too.
+    As the progress of the work it is asked often enough to end it within a second or two.
     """
 
     def __init__(self, database: Database, held: Claim, seconds: float, stop: Event) -> None:
@@ -53,7 +53,6 @@ class _Lease(Silent):
         self.seconds = seconds
         self.stop = stop
         self.lost = Event()
-        self.run: Scoring | None = None
         self._ended = Event()
         self._thread = Thread(target=self._renew, daemon=True, name="lease")
 
@@ -67,26 +66,19 @@ class _Lease(Silent):
 
     def _renew(self) -> None:
         until = time.monotonic() + self.seconds
-        while not self._ended.wait(min(1.0, self.seconds / 10)):
-            if self.stop.is_set():
-                self._interrupt()
-            elif time.monotonic() > until - self.seconds * 2 / 3:
-                asked = time.monotonic()
-                try:
-                    with self.database.writing() as connection:
-                        batches.renew(connection, self.held, int(self.seconds * 1000))
-                    until = asked + self.seconds
-                except LeaseLost:
+        while not self._ended.wait(min(1.0, self.seconds / 10)) and not self.lost.is_set():
+            if time.monotonic() < until - self.seconds * 2 / 3:
+                continue
+            asked = time.monotonic()
+            try:
+                with self.database.writing() as connection:
+                    batches.renew(connection, self.held, int(self.seconds * 1000))
+                until = asked + self.seconds
+            except LeaseLost:
+                self.lost.set()
+            except StoreUnavailable:
+                if time.monotonic() > until:
                     self.lost.set()
-                except StoreUnavailable:
-                    if time.monotonic() > until:
-                        self.lost.set()
-            if self.lost.is_set():
-                self._interrupt()
-
-    def _interrupt(self) -> None:
-        if self.run is not None:
-            self.run.interrupt()
 
     def check(self) -> None:
         """Raise Abandoned when the work should end."""
@@ -197,19 +189,14 @@ class Worker:
         with _work_folder(place, held.token) as work:
             try:
                 with self._opened(held, place, work, lease) as run:
-                    lease.run = run
                     done = self._score_parts(held, run, place, lease)
                     self._refuse_constants(held, run, done)
             except (UnreadableInput, InvalidInput) as error:
                 with self.database.writing() as connection:
                     batches.fail(connection, held, error, self.announce)
                 return
-            except duckdb.InterruptException:
-                raise Abandoned("The work on this batch was interrupted.") from None
-            finally:
-                lease.run = None
-        lease.check()
-        join([place / f"part-{number}-{token}" for number, token in sorted(done.items())], place)
+            lease.check()
+            join([place / f"part-{number}-{token}" for number, token in sorted(done.items())], place, work)
         with self.database.writing() as connection:
             batches.finish(connection, held, self.announce)
         _tidy(place)

@@ -1,9 +1,16 @@
 """Shared fixtures."""
 
+import os
+import re
 import shutil
 import socket
+import subprocess
+import sys
+import time
+import urllib.request
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -220,3 +227,59 @@ def set_up_with(settings: Settings, workspace: Workspace) -> Iterator[Callable[.
     yield make
     for app in apps:
         app.extensions["advisor.database"].close()
+
+
+Serve = Callable[..., str]
+ANNOUNCED = re.compile(r"Listening at: (http://127\.0\.0\.1:\d+)")
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """Write settings as the environment of a process."""
+    return {
+        "PATH": os.environ["PATH"],
+        "ADVISOR_DATABASE_URL": settings.database_url,
+        "ADVISOR_SECRET_KEY": settings.secret_key or "",
+        "ADVISOR_FILES_DIR": str(settings.files_dir),
+        "ADVISOR_RATE_LIMIT": settings.rate_limit or "off",
+        "ADVISOR_FREE_SPACE": str(settings.free_space),
+        "ADVISOR_LEASE_SECONDS": str(settings.lease_seconds),
+        "ADVISOR_LOG_LEVEL": "WARNING",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+@pytest.fixture
+def serve(settings: Settings, tmp_path: Path) -> Iterator[Serve]:
+    """Serve the application with a real gunicorn of some workers; gives its address."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(workers: int = 1, **environment: str) -> str:
+        log = tmp_path / f"gunicorn-{len(started)}.log"
+        command = [sys.executable, "-m", "gunicorn", "wsgi:app", "--no-control-socket", "--worker-class", "gthread"]
+        command += ["--threads", "4", "--workers", str(workers), "--bind", "127.0.0.1:0"]
+        with log.open("wb") as out:
+            started.append(
+                subprocess.Popen(
+                    command,
+                    cwd=Path(__file__).parent.parent,
+                    env={**environment_of(settings), **environment},
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=subprocess.STDOUT,
+                )
+            )
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            found = ANNOUNCED.search(log.read_text())
+            if found is not None:
+                with suppress(OSError), urllib.request.urlopen(f"{found[1]}/healthz", timeout=30):
+                    return found[1]
+            assert started[-1].poll() is None, log.read_text()
+            time.sleep(0.05)
+        raise AssertionError(log.read_text())
+
+    yield start
+    for process in started:
+        process.terminate()
+    for process in started:
+        process.wait(30)

@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from threading import Timer
 
 import duckdb
 import orjson
@@ -15,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from advisor.batch.parts import REJECTS, join, score_part, scored_name
-from advisor.batch.scoring import FORMATS, Job, Terms, opened, score
+from advisor.batch.scoring import FORMATS, Job, Silent, Terms, opened, score
 from advisor.catalog import Catalog
 
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
@@ -98,7 +97,7 @@ def test_parts_of_any_size_in_any_order_make_what_the_command_makes(
 ) -> None:
     parts = score_parts(source, "csv", catalog, tmp_path, part_rows)
     assert (len(parts) > 1) == (part_rows < 1000)
-    join(parts, tmp_path)
+    join(parts, tmp_path, tmp_path / "work")
     same(tmp_path, whole)
 
 
@@ -109,7 +108,7 @@ def test_a_run_that_was_cut_off_goes_on_with_the_parts_that_are_missing(
     with opened(source, "csv", TERMS, catalog, new(tmp_path / "work"), FORMATS, part_rows=25) as run:
         numbers = range(len(run.parts))
     parts = score_parts(source, "csv", catalog, tmp_path, 25, only=[one for one in numbers if one not in (0, 2)])
-    join(parts, tmp_path)
+    join(parts, tmp_path, tmp_path / "work")
     same(tmp_path, whole)
 
 
@@ -125,8 +124,8 @@ def test_ndjson_and_parquet_come_in_parts_too(source: Path, catalog: Catalog, tm
     for path, kind in ((ndjson, "ndjson"), (parquet, "parquet")):
         place = tmp_path / kind
         parts = score_parts(path, kind, catalog, place, 9)
-        assert (len(parts) > 1) == (kind == "ndjson")
-        join(parts, place)
+        assert len(parts) > 1
+        join(parts, place, place / "work")
         for one in FORMATS:
             target = place / f"command.{one}"
             score(Job(path, kind, target, one, TERMS.program, DAY, constants=TERMS.constants), catalog)
@@ -140,17 +139,33 @@ def test_a_file_of_rejects_alone_has_results_without_rows(catalog: Catalog, tmp_
     source = tmp_path / "in.csv"
     source.write_text(f"{HEADER}\n" + "S,XX,1,2,,books,1,1,\n" * 5)
     parts = score_parts(source, "csv", catalog, tmp_path, 2)
-    join(parts, tmp_path)
+    join(parts, tmp_path, tmp_path / "work")
     assert (tmp_path / scored_name("csv")).read_text().count("\n") == 1
     assert (tmp_path / scored_name("ndjson")).read_bytes() == b""
     assert pq.read_table(tmp_path / scored_name("parquet")).num_rows == 0
 
 
-def test_another_thread_can_interrupt_a_part(catalog: Catalog, tmp_path: Path) -> None:
-    source = tmp_path / "in.csv"
-    source.write_text(accounts(20_000))
-    with opened(source, "csv", TERMS, catalog, new(tmp_path / "work"), FORMATS, part_rows=10**6) as run:
-        Timer(0.05, run.interrupt).start()
-        with pytest.raises(duckdb.InterruptException):
+class EndsAt(Silent):
+    """Ends the work at one of the steps."""
+
+    def __init__(self, step: int) -> None:
+        self.left = step
+
+    def check(self) -> None:
+        self.left -= 1
+        if not self.left:
+            raise KeyError("the end")
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 4, 5])
+def test_a_part_that_is_ended_on_the_way_is_not_there_and_can_be_scored_again(
+    source: Path, whole: Path, catalog: Catalog, tmp_path: Path, step: int
+) -> None:
+    how = {"progress": EndsAt(step), "part_rows": 10**6}
+    with opened(source, "csv", TERMS, catalog, new(tmp_path / "work"), FORMATS, **how) as run:  # type: ignore[arg-type]
+        with pytest.raises(KeyError):
             score_part(run, 0, tmp_path / "part-0")
-    assert not (tmp_path / "part-0").exists()
+        assert not (tmp_path / "part-0").exists()
+        score_part(run, 0, tmp_path / "part-0")
+    join([tmp_path / "part-0"], tmp_path, tmp_path / "work")
+    same(tmp_path, whole)

@@ -7,15 +7,19 @@ name, and so is what is joined: whoever finds a file finds all of it.
 import os
 import shutil
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 
-import pyarrow as pa
-from pyarrow.parquet import ParquetFile, ParquetWriter
-
-from advisor.batch.scoring import FORMATS, REJECTS_HEADER, PartResult, Scoring, write_rejects
+from advisor.batch.scoring import (
+    FORMATS,
+    REJECTS_HEADER,
+    PartResult,
+    Scoring,
+    join_parquet,
+    join_text,
+    locked_engine,
+    write_rejects,
+)
 
 REJECTS = "rejects.csv"
 
@@ -31,6 +35,7 @@ def score_part(run: Scoring, number: int, into: Path) -> PartResult:
     It is written in the run's own directory, the only one that the engine may touch, on the same disk.
     """
     made = run.work / f"part-{number}"
+    shutil.rmtree(made, ignore_errors=True)
     made.mkdir()
     write = {
         one: partial(run.copy, target_format=one, path=made / scored_name(one), header=number == 0) for one in FORMATS
@@ -47,40 +52,19 @@ def score_part(run: Scoring, number: int, into: Path) -> PartResult:
     return result
 
 
-def join(parts: Sequence[Path], into: Path) -> None:
-    """Join the parts' files, in order, into files of the same names in the directory `into`."""
+def join(parts: Sequence[Path], into: Path, work: Path) -> None:
+    """Join the parts' files, in order, into files of the same names in `into`, by way of the directory `work`."""
     for name in (*map(scored_name, FORMATS), REJECTS):
-        pieces = [part / name for part in parts]
-        made = into / f".{name}.writing"
-        with suppress(FileNotFoundError):
-            made.unlink()
-        if len(pieces) == 1:
-            os.link(pieces[0], made)
-        elif name == scored_name("parquet"):
-            _join_parquet(pieces, made)
+        pieces, made = [part / name for part in parts], work / name
+        made.unlink(missing_ok=True)
+        if name == scored_name("parquet"):
+            with locked_engine(into, None, None) as engine:
+                join_parquet(engine, pieces, made)
         else:
-            with made.open("wb") as out:
-                for piece in pieces:
-                    _append(piece, out)
+            join_text(pieces, made)
         _sync(made)
         made.replace(into / name)
     _sync(into)
-
-
-def _append(piece: Path, out: BinaryIO) -> None:
-    with piece.open("rb") as read:
-        shutil.copyfileobj(read, out, 2**20)
-
-
-def _join_parquet(pieces: Sequence[Path], made: Path) -> None:
-    """Join Parquet files, one row group after the other. A column that is whole in one part need not be in another."""
-    with ParquetFile(pieces[0]) as first:
-        schema = pa.schema([column.with_nullable(True) for column in first.schema_arrow])
-    with ParquetWriter(made, schema, compression="zstd") as out:
-        for piece in pieces:
-            with ParquetFile(piece) as read:
-                for group in range(read.num_row_groups):
-                    out.write_table(read.read_row_group(group).cast(schema))
 
 
 def _sync(path: Path) -> None:

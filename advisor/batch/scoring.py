@@ -7,6 +7,7 @@ is spilled there. The directory lies beside the output, so that a finished file 
 """
 
 import csv
+import os
 import shutil
 import sys
 import tempfile
@@ -26,7 +27,6 @@ import duckdb
 import ibis
 import ibis.expr.types as ir
 from ibis.backends.duckdb import Backend
-from pyarrow.parquet import ParquetWriter
 
 from advisor.batch.expression import (
     FEE_OUTPUTS,
@@ -53,8 +53,8 @@ SLICE = 30_000  # rows
 LOOKED_AT = 2 * 2**20  # bytes
 # The one turns every list of allowed words into a join with buffers of its own; the other moves the check of a row into
 # its filter, where nothing that was computed is used again.
-REJECTS_HEADER = ("row", "column", "code", "reason")
 OPTIMIZERS_OFF = "in_clause,filter_pushdown"
+REJECTS_HEADER = ("row", "column", "code", "reason")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 NUMBER = r"^[+\-]?[0-9]+([.,][0-9]+)?%?$"
 
@@ -68,6 +68,9 @@ class Progress(Protocol):
     def scoring(self, share: float) -> None:
         """This share (0 to 1) of the rows is scored."""
 
+    def check(self) -> None:
+        """Raise, to end the work here. It is asked between one step of a second or so and the next."""
+
 
 class Silent:
     """Progress that nobody looks at."""
@@ -77,6 +80,9 @@ class Silent:
 
     def scoring(self, share: float) -> None:
         """Say nothing."""
+
+    def check(self) -> None:
+        """Go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +159,7 @@ def opened(
     """
     progress = progress or Silent()
     program = catalog.program(terms.program)
-    with _locked_engine(work, source if source_format == "parquet" else None, threads) as engine:
+    with locked_engine(work, source if source_format == "parquet" else None, threads) as engine:
         rows = _read(source, source_format, terms, work, catalog, progress, engine, part_rows)
         try:
             yield Scoring(terms, catalog, program, engine, work, rows, formats, progress)
@@ -176,8 +182,8 @@ def look_at(source: Path, source_format: str, terms: Terms, catalog: Catalog, wo
     """
     program = catalog.program(terms.program)
     if source_format == "parquet":
-        with _locked_engine(work, source, None) as engine:
-            header = _read_parquet(engine, source).header
+        with locked_engine(work, source, None) as engine:
+            header = _read_parquet(engine, source, PART_ROWS).header
     else:
         with source.open("rb") as stream:
             beginning = stream.read(LOOKED_AT)
@@ -226,7 +232,7 @@ def _directory(beside: Path | None) -> Iterator[Path]:
 
 
 @contextmanager
-def _locked_engine(work: Path, parquet: Path | None, threads: int | None) -> Iterator[Backend]:
+def locked_engine(work: Path, parquet: Path | None, threads: int | None) -> Iterator[Backend]:
     """Open a DuckDB that can touch nothing but its directory and the one Parquet file."""
     engine: Backend = ibis.duckdb.connect()
     try:
@@ -292,7 +298,7 @@ def _read(
     part_rows: int,
 ) -> Rows:
     if source_format == "parquet" and source is not None:
-        return _read_parquet(engine, source)
+        return _read_parquet(engine, source, part_rows)
     with _open(source) as stream:
         return _read_rows(stream, source_format, terms, work, catalog, progress, part_rows)
 
@@ -324,7 +330,7 @@ def _open(source: Path | None) -> Iterator[BinaryIO]:
         yield stream
 
 
-def _read_parquet(engine: Backend, source: Path) -> Rows:
+def _read_parquet(engine: Backend, source: Path, part_rows: int) -> Rows:
     try:
         path = _literal(str(source.resolve()))
         engine.raw_sql(f"CREATE VIEW given AS SELECT * FROM read_parquet({path}, file_row_number = true)")
@@ -336,7 +342,8 @@ def _read_parquet(engine: Backend, source: Path) -> Rows:
         ) from None
     if not count:
         raise UnreadableInput("no_rows", "This file has no rows.")
-    return Rows(header, count=int(count), parts=[Part(None, int(count), int(count))])
+    lasts = [*range(part_rows, count, part_rows), int(count)]
+    return Rows(header, count=lasts[-1], parts=[Part(None, (last - 1) % part_rows + 1, last) for last in lasts])
 
 
 def _first_line(error: Exception) -> str:
@@ -351,44 +358,49 @@ COPY_OPTIONS = {
 
 
 class _Results:
-    """Adds the results of each part to one file. `several` says whether there is more than one part."""
+    """Adds the results of each part to one file."""
 
-    def __init__(self, run: "Scoring", work: Path, target_format: str, several: bool) -> None:
+    def __init__(self, run: "Scoring", work: Path, target_format: str) -> None:
         self.run = run
         self.path = work / "scored"
-        self.part = work / "part"
         self.format = target_format
-        self.several = several
-        self.parquet: ParquetWriter | None = None
+        self.parts: list[Path] = []
 
     def add(self, number: int) -> "PartResult":
         """Score a part, and add what comes of it."""
-        if self.several and self.format == "parquet":
-            return self.run.score(number, {"parquet": self._add_with_arrow})
-        return self.run.score(number, {self.format: self._add_copy})
+        return self.run.score(number, {self.format: self._add})
 
-    def _add_copy(self, query: str) -> int:
-        count = self.run.copy(query, self.format, self.part, header=not self.path.exists())
-        if self.several:
-            with self.part.open("rb") as part, self.path.open("ab") as whole:
-                shutil.copyfileobj(part, whole)
-        else:
-            self.part.replace(self.path)
+    def _add(self, query: str) -> int:
+        part = self.path.with_name(f"scored-{len(self.parts)}")
+        count = self.run.copy(query, self.format, part, header=not self.parts)
+        self.parts.append(part)
+        if self.format != "parquet":
+            join_text([part], self.path)
+            part.unlink()
         return count
 
-    def _add_with_arrow(self, query: str) -> int:
-        """Write with Arrow: the engine cannot add to a Parquet file. The cells of parts are texts and numbers."""
-        table = self.run.engine.con.sql(query).to_arrow_table()
-        if self.parquet is None:
-            self.parquet = ParquetWriter(self.path, table.schema, compression="zstd")
-        self.parquet.write_table(table)
-        return len(table)
-
     def end(self) -> Path:
-        """Close the file, and say where it is."""
-        if self.parquet is not None:
-            self.parquet.close()
+        """Finish the file, and say where it is."""
+        if self.format == "parquet":
+            join_parquet(self.run.engine, self.parts, self.path)
         return self.path
+
+
+def join_text(parts: Sequence[Path], path: Path) -> None:
+    """Add the parts of a text file to its end."""
+    with path.open("ab") as whole:
+        for part in parts:
+            with part.open("rb") as read:
+                shutil.copyfileobj(read, whole)
+
+
+def join_parquet(engine: Backend, parts: Sequence[Path], path: Path) -> None:
+    """Join Parquet files with all their types, in order."""
+    if len(parts) == 1:
+        os.link(parts[0], path)
+        return
+    query = f"SELECT * FROM read_parquet({_literal([str(part) for part in parts])})"
+    engine.raw_sql(f"COPY ({query}) TO {_literal(str(path))} ({COPY_OPTIONS['parquet']})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -412,11 +424,12 @@ def _score_all(job: Job, run: "Scoring", work: Path) -> Result:
     """Score every part, write what came of it, and deliver it."""
     scored = rejected = 0
     blamed: Counter[tuple[str, str, str]] = Counter()
-    results = _Results(run, work, job.target_format, several=len(run.parts) > 1)
+    results = _Results(run, work, job.target_format)
     with (work / "rejects").open("w", encoding="utf-8", newline="") as out:
         write_rejects(out, [REJECTS_HEADER])
         for number in range(len(run.parts)):
             part = results.add(number)
+            run.forget(number)
             scored, rejected = scored + part.scored, rejected + part.rejected
             blamed.update(part.blamed)
             write_rejects(out, part.rejects)
@@ -473,12 +486,10 @@ class Scoring:
         Its columns are row, c0, c1, ... so that no header can get in the way of another name.
         """
         self._names = [f"c{index}" for index in range(len(self.rows.header))]
+        typed = ", ".join(f"{name} VARCHAR" for name in self._names)
         if self.parts[0].path is None:
-            given = self.engine.table("given")
-            cells = {name: given[header] for name, header in zip(self._names, self.rows.header, strict=True)}
-            self.engine.create_view("input", given.select(row=given["file_row_number"] + 1, **cells))
+            self._fill(self.parts[0])
         else:
-            typed = ", ".join(f"{name} VARCHAR" for name in self._names)
             self.engine.raw_sql(f"CREATE TABLE input (row BIGINT, {typed})")
         table = self.engine.table("input")
         table = self._step("texts", table.mutate(**texts(table, self._names, self.layout)))
@@ -499,6 +510,11 @@ class Scoring:
     def _fill(self, part: Part) -> None:
         """Fill the table `input` with a part."""
         if part.path is None:
+            given = self.engine.table("given")
+            cells = {name: given[header] for name, header in zip(self._names, self.rows.header, strict=True)}
+            row = given["file_row_number"] + 1
+            some = given.filter(row > part.last - part.rows, row <= part.last)
+            self.engine.create_view("input", some.select(row=row, **cells), overwrite=True)
             return
         columns = ", ".join(["'row': 'BIGINT'", *(f"'{name}': 'VARCHAR'" for name in self._names)])
         self.engine.raw_sql(
@@ -515,6 +531,7 @@ class Scoring:
         """
         part = self.parts[number]
         first = self.parts[number - 1].last if number else 0
+        self.progress.check()
         self._fill(part)
         if self._once is not None:
             self.engine.raw_sql(self._once)
@@ -522,6 +539,7 @@ class Scoring:
         done, share = first / self.rows.count, (part.last - first) / self.rows.count / len(write)
         scored = 0
         for index, (target_format, add) in enumerate(write.items()):
+            self.progress.check()
             work = partial(add, self._queries[target_format])
             scored = self._watched(work, done + index * share, share)
         rejects = self.malformed[self._malformed_up_to(first) : self._malformed_up_to(part.last)]
@@ -534,9 +552,13 @@ class Scoring:
         result = PartResult(scored, rejects, blamed)
         if scored + result.rejected != part.last - first:
             raise AssertionError(f"{part.last - first} rows in, {scored} scored, {result.rejected} rejected")
-        if part.path is not None and self._once is None:
-            part.path.unlink()
         return result
+
+    def forget(self, number: int) -> None:
+        """Remove the rows of a part that will not be scored again."""
+        path = self.parts[number].path
+        if path is not None:
+            path.unlink()
 
     def _malformed_up_to(self, row: int) -> int:
         return bisect_right(self.malformed, row, key=attrgetter("row"))
@@ -551,6 +573,7 @@ class Scoring:
         count, piece = 0, self.work / "slice"
         with path.open("wb") as whole:
             while count % SLICE == 0:
+                self.progress.check()
                 some = f"SELECT * FROM ({query}) LIMIT {SLICE} OFFSET {count}"
                 written = self._copy(some, target_format, piece, header and not count)
                 with piece.open("rb") as read:
@@ -564,10 +587,6 @@ class Scoring:
         options = COPY_OPTIONS[target_format].format(header=_literal(header))
         found = self.engine.con.execute(f"COPY ({query}) TO {_literal(str(path))} ({options})").fetchone()
         return int(found[0]) if found else 0
-
-    def interrupt(self) -> None:
-        """Let a running query end with duckdb.InterruptException; another thread may call this."""
-        self.engine.con.interrupt()
 
     def _checked(
         self, name: str, columns: Columns, pricer: Pricer | None, table: ir.Table

@@ -106,6 +106,9 @@ class _Bars:
         """Move the second bar."""
         self.bars.update(self.tasks[1], completed=share * 100)  # type: ignore[attr-defined]
 
+    def check(self) -> None:
+        """Go on: Ctrl-C ends the work by itself."""
+
 
 @contextmanager
 def _progress(source: Path | None) -> Iterator[Progress]:

@@ -12,11 +12,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import ColumnElement, Connection, Row, delete, select, update
 
 from advisor.errors import Conflict, InvalidInput, Problem, StoreUnavailable
-from advisor.store.database import Database, clock
+from advisor.store.database import Database, clock, insert_new
 from advisor.store.tables import idempotency_records
 
 LEASE_MS = 60_000
@@ -73,31 +72,27 @@ def once(database: Database, asked: Asked | None, effect: Effect) -> Reply:
 
 def _begin(database: Database, asked: Asked, token: str) -> Reply | None:
     """Note that the request is under way; gives what it was answered if it was answered before."""
-    try:
-        with database.writing() as connection:
-            now = clock(connection)
-            row = connection.execute(select(idempotency_records).where(*_is(asked)).with_for_update()).one_or_none()
-            if row is not None and row.created_at > now - KEPT_MS:
-                known = _known(row, asked, now)
-                if known is not None:
-                    return known
-            values = {
-                "fingerprint": asked.fingerprint,
-                "token": token,
-                "lease_until": now + LEASE_MS,
-                "status": None,
-                "headers": "{}",
-                "body": b"",
-                "created_at": now,
-            }
-            if row is not None:
-                connection.execute(update(idempotency_records).where(*_is(asked)).values(values))
-                return None
-            place = {"workspace_id": asked.workspace, "operation": asked.operation, "key": asked.key}
-            connection.execute(insert(idempotency_records).values(place | values))
+    with database.writing() as connection:
+        now = clock(connection)
+        note = {
+            "fingerprint": asked.fingerprint,
+            "token": token,
+            "lease_until": now + LEASE_MS,
+            "status": None,
+            "headers": "{}",
+            "body": b"",
+            "created_at": now,
+        }
+        place = {"workspace_id": asked.workspace, "operation": asked.operation, "key": asked.key}
+        if insert_new(connection, idempotency_records, place | note):
             return None
-    except IntegrityError:  # another request noted the same key between our look and our note
-        raise _in_progress() from None
+        row = connection.execute(select(idempotency_records).where(*_is(asked)).with_for_update()).one_or_none()
+        if row is None:  # it was freed between our two looks
+            raise _in_progress()
+        known = _known(row, asked, now) if row.created_at > now - KEPT_MS else None
+        if known is None:
+            connection.execute(update(idempotency_records).where(*_is(asked)).values(note))
+        return known
 
 
 def _known(row: Row[Any], asked: Asked, now: int) -> Reply | None:

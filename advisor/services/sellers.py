@@ -22,7 +22,7 @@ from advisor.inputs import SellerInput, read_snapshot
 from advisor.messages import TREND_METHOD, TREND_REASONS, Messages
 from advisor.services.calculations import Answer, today
 from advisor.services.pages import page
-from advisor.store.database import new_id, now_ms
+from advisor.store.database import insert_new, new_id, now_ms
 from advisor.store.tables import assessments, seller_groups, sellers, snapshots, standings
 
 # Told of an event of a workspace in the transaction that it happens in: connection, workspace, event, what it holds.
@@ -53,7 +53,6 @@ def instant(millis: int) -> str:
 def put(connection: Connection, workspace: str, seller_id: str, wanted: SellerInput) -> bool:
     """Keep a seller, new or changed; says whether it is new. Raises Conflict when its marketplace would change."""
     now = now_ms()
-    known = connection.execute(select(sellers).where(*_is(workspace, seller_id)).with_for_update()).one_or_none()
     values = {
         "marketplace": wanted.marketplace,
         "name": wanted.name,
@@ -61,10 +60,10 @@ def put(connection: Connection, workspace: str, seller_id: str, wanted: SellerIn
         "facts": json.dumps(wanted.facts),
         "updated_at": now,
     }
-    if known is None:
-        place = {"workspace_id": workspace, "id": seller_id, "created_at": now}
-        connection.execute(insert(sellers).values(place | values))
-    else:
+    place = {"workspace_id": workspace, "id": seller_id, "created_at": now}
+    new = insert_new(connection, sellers, place | values)
+    if not new:
+        known = connection.execute(select(sellers).where(*_is(workspace, seller_id)).with_for_update()).one()
         if known.marketplace != wanted.marketplace:
             raise Conflict(
                 "marketplace_is_fixed",
@@ -72,15 +71,13 @@ def put(connection: Connection, workspace: str, seller_id: str, wanted: SellerIn
                 f"{wanted.marketplace} under another id, or delete this one first.",
             )
         connection.execute(update(sellers).where(*_is(workspace, seller_id)).values(values))
-        group = seller_groups.c
-        mine = (group.workspace_id == workspace, group.seller_id == seller_id)
-        connection.execute(delete(seller_groups).where(*mine))
+        connection.execute(delete(seller_groups).where(*_of(seller_groups, workspace, seller_id)))
         dropped = standings.c.program.not_in(wanted.programs)
         connection.execute(delete(standings).where(*_of(standings, workspace, seller_id), dropped))
     if wanted.groups:
         rows = [{"workspace_id": workspace, "seller_id": seller_id, "name": name} for name in wanted.groups]
         connection.execute(insert(seller_groups), rows)
-    return known is None
+    return new
 
 
 def get(connection: Connection, workspace: str, seller_id: str) -> Answer:
@@ -189,13 +186,9 @@ def _of(table: Any, workspace: str, seller_id: str) -> tuple[ColumnElement[bool]
 
 # The statements of the request that comes most often are built once.
 _SELLER = select(sellers).where(sellers.c.workspace_id == bindparam("workspace"), sellers.c.id == bindparam("seller"))
-_SELLER_AND_STANDINGS = (
-    select(sellers, standings.c.program, standings.c.as_of, standings.c.verdict, standings.c.score)
-    .outerjoin(
-        standings, and_(standings.c.workspace_id == sellers.c.workspace_id, standings.c.seller_id == sellers.c.id)
-    )
-    .where(sellers.c.workspace_id == bindparam("workspace"), sellers.c.id == bindparam("seller"))
-    .with_for_update(of=sellers)
+_LOCKED_SELLER = _SELLER.with_for_update()  # before its standings are read, so that they are the latest
+_STANDINGS = select(standings.c.program, standings.c.as_of, standings.c.verdict, standings.c.score).where(
+    standings.c.workspace_id == bindparam("workspace"), standings.c.seller_id == bindparam("seller")
 )
 _NEW_SNAPSHOT, _NEW_ASSESSMENT, _NEW_STANDING = insert(snapshots), insert(assessments), insert(standings)
 _NEXT_STANDING = (
@@ -222,11 +215,11 @@ def add_snapshot(
 
     The seller then stands where its newest snapshot puts it: one of an earlier day is kept, and changes nothing.
     """
-    rows = connection.execute(_SELLER_AND_STANDINGS, {"workspace": workspace, "seller": seller_id}).all()
-    if not rows:
+    named = {"workspace": workspace, "seller": seller_id}
+    seller = connection.execute(_LOCKED_SELLER, named).one_or_none()
+    if seller is None:
         raise NotFound("seller", seller_id)
-    seller = rows[0]
-    stands = {row.program: row for row in rows if row.program is not None}
+    stands = {row.program: row for row in connection.execute(_STANDINGS, named)}
     programs, facts = json.loads(seller.programs), json.loads(seller.facts)
     wanted = read_snapshot(catalog, body, seller.marketplace, programs, facts, today())
     place = {"workspace_id": workspace, "seller_id": seller_id}
@@ -273,7 +266,7 @@ def tightest(one: Assessment) -> str | None:
 
 
 def _stand(
-    connection: Connection, place: Answer, kept: Mapping[str, Any], before: Row[Any] | None, announce: Announce
+    connection: Connection, place: Answer, kept: Mapping[str, Any], before: Any, announce: Announce
 ) -> None:
     """Let the seller stand where an assessment puts it, unless it knows a later day; announce a change of verdict."""
     if before is not None and before.as_of > kept["as_of"]:

@@ -8,13 +8,15 @@ so that a fault of the network is an answer soon.
 import secrets
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, Table, create_engine, event, text
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -119,6 +121,13 @@ def _fault(error: DBAPIError) -> AdvisorError | None:
     if error.connection_invalidated or (isinstance(error, (OperationalError, InterfaceError)) and passing):
         return StoreUnavailable("The database cannot be reached or is too busy. Try again soon.")
     return None
+
+
+def insert_new(connection: Connection, table: Table, values: Mapping[str, object]) -> bool:
+    """Insert a row unless there is one with its key, also one that is being inserted just now; says whether it was."""
+    make = sqlite_insert if connection.dialect.name == "sqlite" else postgresql_insert
+    new = make(table).values(dict(values)).on_conflict_do_nothing().returning(*table.primary_key)
+    return connection.execute(new).first() is not None
 
 
 def now_ms() -> int:
