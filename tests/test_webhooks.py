@@ -438,10 +438,11 @@ def test_another_dispatcher_takes_over_from_one_that_died(
     assert (state(workspace, sent)["state"], state(workspace, sent)["attempts"]) == ("delivered", 1)
 
 
+@pytest.mark.parametrize(("status", "ends"), [(200, "delivered"), (503, "pending")])
 def test_a_dispatcher_that_slept_past_its_lease_notes_nothing(
-    workspace: Any, receive: Any, deliver: Any, monkeypatch: Any
+    workspace: Any, receive: Any, deliver: Any, monkeypatch: Any, status: int, ends: str
 ) -> None:
-    receiver = receive()
+    receiver = receive(status)
     sent = send_test(workspace, add(workspace, receiver))
     at = millis(sent["next_attempt_at"])
     post = outbound.post
@@ -454,7 +455,7 @@ def test_a_dispatcher_that_slept_past_its_lease_notes_nothing(
     monkeypatch.setattr(outbound, "post", sleep)
     assert deliver(at) == 1
     now = state(workspace, sent)
-    assert (now["state"], now["status"], now["attempts"], len(receiver.ids)) == ("delivered", 200, 1, 1)
+    assert (now["state"], now["status"], now["attempts"], len(receiver.ids)) == (ends, status, 1, 1)
 
 
 def test_two_dispatchers_at_once_send_each_delivery_once(workspace: Any, settings: Any, receive: Any) -> None:

@@ -25,8 +25,9 @@ def add(routes: Routes, settings: Settings) -> None:
     """Add the routes."""
 
     def with_secret(given: Reply) -> Reply:
-        described = webhooks.with_secret(routes.workspaces.secret, orjson.loads(given.body))
-        return replace(given, body=orjson.dumps(described), headers={**given.headers, "Cache-Control": "no-store"})
+        return replace(
+            given, body=orjson.dumps(webhooks.with_secret(routes.workspaces.secret, orjson.loads(given.body)))
+        )
 
     @routes.route(
         "POST",
