@@ -99,14 +99,16 @@ class Worker:
         database: Database,
         catalog: Catalog,
         announce: Announce,
-        chores: Sequence[Callable[[], object]] = (),
+        often: Sequence[Callable[[], object]] = (),
+        seldom: Sequence[Callable[[], object]] = (),
         part_rows: int = PART_ROWS,
     ) -> None:
         self.settings = settings
         self.database = database
         self.catalog = catalog
         self.announce = announce
-        self.chores = chores
+        self.often = often
+        self.seldom = (self.sweep, *seldom)
         self.part_rows = part_rows
         self.files = settings.files_dir
         self.lease_ms = settings.lease_seconds * 1000
@@ -136,15 +138,16 @@ class Worker:
                 stop.wait(wait)
 
     def _do_chores(self, stop: Event) -> None:
-        kept_house = 0.0
+        house_is_kept_until = 0.0
 
         def work(_: Event) -> bool:
-            nonlocal kept_house
-            for chore in self.chores:
+            nonlocal house_is_kept_until
+            for chore in self.often:
                 chore()
-            if time.monotonic() - kept_house > HOUSEKEEPING_SECONDS or not kept_house:
-                self.sweep()
-                kept_house = time.monotonic()
+            if time.monotonic() > house_is_kept_until:
+                for chore in self.seldom:
+                    chore()
+                house_is_kept_until = time.monotonic() + HOUSEKEEPING_SECONDS
             return False
 
         self._again_and_again(work, stop)
@@ -278,13 +281,14 @@ def work(settings: Settings, stop: Event, part_rows: int = PART_ROWS) -> None:
     catalog = Catalog(settings.data_dir)
     catalog.load_all()
     database = Database(settings.database_url)
-    chores = [partial(_purge, database, idempotency.purge)]
+
+    def forget_answers() -> None:
+        with database.writing() as connection:
+            idempotency.purge(connection)
+
+    often = [partial(webhooks.deliver_due, database, settings, stop=stop)]
+    seldom: list[Callable[[], object]] = [forget_answers, partial(webhooks.purge, database)]
     try:
-        Worker(settings, database, catalog, webhooks.announce, chores, part_rows).run(stop)
+        Worker(settings, database, catalog, webhooks.announce, often, seldom, part_rows).run(stop)
     finally:
         database.close()
-
-
-def _purge(database: Database, purge: Callable[..., int]) -> None:
-    with database.writing() as connection:
-        purge(connection)
