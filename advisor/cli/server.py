@@ -12,6 +12,7 @@ import click
 from gunicorn import util
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
+from gunicorn.workers.gthread import ThreadWorker
 
 from advisor.cli.child import Child
 from advisor.cli.database import prepare
@@ -57,7 +58,7 @@ def _serve(settings: Settings, host: str, port: int, workers: int, threads: int,
     server = _Server(
         application,
         bind=f"fd://{listener.detach()}",
-        worker_class="gthread",
+        worker_class=_Worker,
         workers=workers,
         threads=threads,
         preload_app=True,
@@ -111,6 +112,21 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def load(self) -> Any:
         return self.application
+
+
+class _Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+    """A server process that refuses connections once it stops: gunicorn's would let them wait, and then drop them."""
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        super().set_accept_enabled(enabled)
+        if self.alive:
+            return
+        for listener in self.sockets:
+            taken = None
+            while taken != self.nr_conns:  # who is connected already is answered
+                taken = self.nr_conns
+                self.accept(listener)
+            listener.close()
 
 
 class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
