@@ -5,18 +5,14 @@ before it is given. At the end the stored rows are counted against the acknowled
 """
 
 import argparse
-import http.client
 import json
-import subprocess
 import sys
 import tempfile
-import threading
-import time
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from api import BODIES, HEADERS, bodies, cpu_seconds, served
+from api import BODIES, HEADERS, bodies, cpu_seconds, in_a_process, load, served
 from measure import ratios, spread, table, take_turns, verdict
 
 from advisor.catalog import Catalog
@@ -44,48 +40,10 @@ def requests(path: str) -> list[tuple[str, bytes]]:
     return made
 
 
-def ask(port: int, path: str, key: str, connections: int, seconds: float) -> dict[str, Any]:
-    """Be the client: send requests in turn over a few connections; gives how many there were, and how fast."""
-    sent = requests(path)
-    headers = {**HEADERS, "Authorization": f"Bearer {key}"} if path == "snapshots" else HEADERS
-    good = 201 if path == "snapshots" else 200
-    waits: list[float] = []
-    failures: list[int] = []
-    until = time.perf_counter() + seconds
-
-    def work(start: int) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", port)
-        index = start
-        while (before := time.perf_counter()) < until:
-            place, body = sent[index % BODIES]
-            connection.request("POST", place, body, headers)
-            response = connection.getresponse()
-            response.read()
-            waits.append(time.perf_counter() - before)
-            if response.status != good:
-                failures.append(response.status)
-            index += connections
-        connection.close()
-
-    started = time.perf_counter()
-    workers = [threading.Thread(target=work, args=(index,)) for index in range(connections)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    taken = time.perf_counter() - started
-    return {"requests": len(waits), "per_second": len(waits) / taken, "wait": median(waits), "failures": failures[:3]}
-
-
 def client(port: int, path: str, key: str, connections: int, seconds: float) -> dict[str, Any]:
-    """Run the client in a process of its own."""
-    command = [sys.executable, __file__, "--client", str(port), "--path", path, "--key", key]
-    command += ["--connections", str(connections), "--seconds", str(seconds)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    found: dict[str, Any] = json.loads(done.stdout)
-    if found["failures"]:
-        sys.exit(f"The server answered {found['failures']}.")
-    return found
+    """Ask one side."""
+    command = [__file__, "--client", str(port), "--path", path, "--key", key]
+    return in_a_process(*command, "--connections", str(connections), "--seconds", str(seconds))
 
 
 def prepare(url: str) -> str:
@@ -124,7 +82,10 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=kind, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.client:
-        print(json.dumps(ask(given.client, given.path, given.key, given.connections, given.seconds)))
+        stores = given.path == "snapshots"
+        headers = {**HEADERS, **({"Authorization": f"Bearer {given.key}"} if stores else {})}
+        sent, expected = requests(given.path), 201 if stores else 200
+        print(json.dumps(load(given.client, sent, headers, expected, given.connections, given.seconds)))
         return
     cpu: dict[str, list[float]] = {"snapshots": [], "assessments": []}
     acknowledged = 0
