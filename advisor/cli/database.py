@@ -69,7 +69,7 @@ def upgrade(to: str) -> None:
         if before == after:
             click.echo(f"{_name(database)} has layout {after} already. Nothing was changed.")
         else:
-            click.echo(f"{_name(database)} {_moved(before, after)}. Nothing was lost.")
+            click.echo(f"{_name(database)} {_moved(before, after)}.")
 
 
 def downgrade(to: str, yes: bool) -> None:

@@ -6,7 +6,7 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -18,7 +18,7 @@ from advisor.catalog import Catalog
 from advisor.cli.database import opened, wrong_layout
 from advisor.cli.streams import printable
 from advisor.errors import AdvisorError, DataError
-from advisor.services.calculations import Answer
+from advisor.services.calculations import Answer, today
 from advisor.settings import Settings, variables
 from advisor.store import schema, space
 from advisor.store.database import Database, clock, now_ms
@@ -113,31 +113,27 @@ def _data(settings: Settings) -> Iterator[Finding]:
     except (OSError, AdvisorError) as error:
         yield Finding("data", "fault", f"The rule data {catalog.data_dir} cannot be read: {error}.")
         return
-    today = datetime.now(UTC).date()
-    yield from _date(today, max(days))
-    stale = sum((today - day).days > STALE_DAYS for day in days)
+    now = today()
+    yield from _date(now, max(days))
+    stale = sum((now - day).days > STALE_DAYS for day in days)
     if stale:
         detail = f"{stale} of {len(days)} facts were not confirmed for more than {STALE_DAYS} days. "
         detail += f"`advisor check-data --max-age {STALE_DAYS}` lists them; newer rule data may be there."
         yield Finding("data", "warning", detail)
     else:
-        oldest = (today - min(days)).days
+        oldest = (now - min(days)).days
         yield Finding("data", "ok", f"{len(days)} facts; the one confirmed longest ago was {oldest} days ago.")
 
 
-def _date(today: date, newest: date) -> Iterator[Finding]:
-    if today < newest - timedelta(days=1):
-        detail = (
-            f"Today is {today} by this machine's clock, but the rule data was confirmed on {newest}. Set the clock."
-        )
+def _date(now: date, newest: date) -> Iterator[Finding]:
+    if now < newest - timedelta(days=1):
+        detail = f"Today is {now} by this machine's clock, but the rule data was confirmed on {newest}. Set the clock."
         yield Finding("clock", "fault", detail)
-    elif today > newest + timedelta(days=2 * 365):
-        detail = (
-            f"Today is {today} by this machine's clock, two years after anybody confirmed the rule data ({newest})."
-        )
+    elif now > newest + timedelta(days=2 * 365):
+        detail = f"Today is {now} by this machine's clock, two years after anybody confirmed the rule data ({newest})."
         yield Finding("clock", "warning", detail)
     else:
-        yield Finding("clock", "ok", f"This machine's clock says {today}, which goes with the rule data.")
+        yield Finding("clock", "ok", f"This machine's clock says {now}, which goes with the rule data.")
 
 
 def _disk(settings: Settings) -> Iterator[Finding]:
