@@ -131,7 +131,7 @@ def test_help_imports_nothing_heavy(args: list[str]) -> None:
 
 def test_help_documents_commands_and_exit_codes() -> None:
     shown = run("--help").stdout
-    for name in ("serve", "assess", "fees", "score", "check-data", "db"):
+    for name in ("serve", "worker", "assess", "fees", "score", "check-data", "db", "keys", "doctor"):
         assert re.search(rf"^  {name} ", shown, re.MULTILINE)
     for code in ExitCode:
         assert re.search(rf"\b{code.value}\b", shown)
@@ -139,11 +139,6 @@ def test_help_documents_commands_and_exit_codes() -> None:
 
 def test_version() -> None:
     assert re.fullmatch(r"advisor, version \d+\.\d+\.\d+\n", run("--version").stdout)
-
-
-def test_there_is_no_database_to_upgrade() -> None:
-    result = run("db", "upgrade")
-    assert (result.exit_code, result.stdout) == (0, "There is no database yet, so there is nothing to upgrade.\n")
 
 
 @pytest.mark.parametrize(
@@ -744,7 +739,10 @@ def serving(**env: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 
 def test_serve_says_where_answers_and_stops(tmp_path: Path) -> None:
-    with serving(HOME=str(tmp_path), XDG_RUNTIME_DIR=str(tmp_path)) as (process, line):
+    home, kept = tmp_path / "home", tmp_path / "kept"
+    home.mkdir()
+    store = {"ADVISOR_DATABASE_URL": f"sqlite:///{kept}/advisor.db", "ADVISOR_FILES_DIR": f"{kept}/files"}
+    with serving(HOME=str(home), XDG_RUNTIME_DIR=str(home), **store) as (process, line):
         told = re.fullmatch(
             r"The advisor listens on (http://127\.0\.0\.1:\d+); its documentation is at \1/docs\. Ctrl-C stops it\.\n",
             line,
@@ -752,7 +750,7 @@ def test_serve_says_where_answers_and_stops(tmp_path: Path) -> None:
         assert told, line
         with urllib.request.urlopen(f"{told[1]}/docs", timeout=10) as answer:
             assert answer.status == 200
-        assert list(tmp_path.iterdir()) == []  # no control socket
+        assert list(home.iterdir()) == []  # no control socket
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=20) == 0
 

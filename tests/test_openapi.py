@@ -19,8 +19,8 @@ from advisor.messages import ADVICE_REASONS, ERROR_CODES, REASONS, WARNINGS
 from advisor.settings import Settings
 from advisor.web import create_app
 
-# What stands beside the API: health, the document itself, and the page to browse it.
-UNDOCUMENTED = {"/healthz", "/readyz", "/openapi.json", "/docs", "/docs/start.js", "/docs/{asset}"}
+# What stands beside the API: health and figures, the document itself, and the page to browse it.
+UNDOCUMENTED = {"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/docs/start.js", "/docs/{asset}"}
 
 CHECKS = {
     "checks": {

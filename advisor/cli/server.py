@@ -32,7 +32,6 @@ def run(host: str, port: int, workers: int, threads: int, with_worker: bool) -> 
     On SIGTERM the server first says for a while that it is not ready, so that a load balancer sends no more requests.
     """
     settings = Settings.from_environment()
-    prepare(settings)
     this = os.getpid()
     child = Child("the worker", (*WORKER, str(this)))
     figures = None if os.environ.get(FIGURES) else tempfile.mkdtemp(prefix="advisor-figures-")
@@ -51,6 +50,7 @@ def _serve(settings: Settings, host: str, port: int, workers: int, threads: int,
     application = util.import_app(APPLICATION)
     listener = _listen(host, port)
     where = _address(listener)
+    prepare(settings)  # only now: where the address is taken, another server may be using the database
 
     def announce(server: Any) -> None:
         click.echo(f"The advisor listens on {where}; its documentation is at {where}/docs. Ctrl-C stops it.")
