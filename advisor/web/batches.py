@@ -21,7 +21,7 @@ from advisor.services.keys import Caller
 from advisor.store.database import new_id
 from advisor.web import schemas
 from advisor.web.api import AS_OF, MARKETPLACE, read_query
-from advisor.web.stored import CURSOR, LIMIT, Routes, asked_once, parameter, reply
+from advisor.web.stored import BINARY, CURSOR, LIMIT, Routes, asked_once, parameter, reply
 from advisor.web.uploads import ANY_TYPE, MULTIPART, TYPES, Upload, taken_in
 
 FORMATS = ("csv", "ndjson", "parquet")
@@ -49,21 +49,18 @@ def add(routes: Routes, catalog: Catalog) -> None:
     settings = routes.workspaces.settings
     files = settings.files_dir.absolute()
     program = parameter("program", "The program to score by; enterprise-mall when left out.", enum=catalog.program_ids)
-    binary = {"schema": {"type": "string", "format": "binary"}}
-    form = {
-        "schema": {
-            "type": "object",
-            "properties": {"file": {"type": "string", "format": "binary"}},
-            "required": ["file"],
-        }
-    }
+    query = (program, MARKETPLACE, AS_OF, FORMAT, SET)
+    fields = {one["name"]: one["schema"] for one in query}
+    given: dict[str, dict[str, Any]] = {kind: {"schema": BINARY} for kind in [*TYPES, ANY_TYPE]}
+    given["text/csv"]["example"] = schemas.ACCOUNTS_EXAMPLE
+    form = {"type": "object", "properties": {"file": BINARY, **fields}, "required": ["file"]}
 
     @routes.upload(
         "/batches",
         "batches:write",
-        takes={**dict.fromkeys([*TYPES, ANY_TYPE], binary), MULTIPART: form},
+        takes={**given, MULTIPART: {"schema": form}},
         gives=schemas.KeptBatch,
-        query=(program, MARKETPLACE, AS_OF, FORMAT, SET),
+        query=query,
     )
     def post_batch(caller: Caller) -> Reply:
         """Score a file of accounts.

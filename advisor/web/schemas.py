@@ -4,8 +4,9 @@ from marshmallow import Schema, fields
 
 from advisor.domain.fees import CHANNELS
 from advisor.domain.program import MARKETPLACES
+from advisor.domain.trend import Direction
 from advisor.inputs import EVENTS, Value, Word
-from advisor.messages import ADVICE_REASONS, ERROR_CODES, REASONS, TREND_REASONS, WARNINGS
+from advisor.messages import ADVICE_REASONS, DELIVERY_FAILURES, ERROR_CODES, REASONS, TREND_REASONS, WARNINGS
 
 ASSESSMENT_EXAMPLE = {
     "marketplace": "US",
@@ -61,6 +62,7 @@ SELLER_EXAMPLE = {
     "facts": {"selling_plan": "professional", "fulfillment": "seller"},
 }
 SNAPSHOT_EXAMPLE = {"as_of": "2026-11-22", "metrics": ASSESSMENT_EXAMPLE["metrics"]}
+ACCOUNTS_EXAMPLE = "seller_id,marketplace,order_defect_rate_count,order_defect_rate_of\nA1EXAMPLE,US,3,1200\n"
 
 
 class Decimal(Value):
@@ -114,6 +116,14 @@ class DayOrNull(Day):
 
     def __init__(self) -> None:
         super().__init__(required=True)
+        self.allow_none = True
+
+
+class WordOrNull(Word):
+    """One of listed words that is always there and may be null."""
+
+    def __init__(self, choices: tuple[str, ...]) -> None:
+        super().__init__(choices, required=True)
         self.allow_none = True
 
 
@@ -765,7 +775,7 @@ class JudgedPage(Schema):
 class BatchProblem(Schema):
     """Why a batch failed."""
 
-    code = string()
+    code = Word(tuple(ERROR_CODES), required=True)
     detail = string()
     errors = many(ProblemEntry)
 
@@ -821,7 +831,7 @@ class TrendOfCriterion(Schema):
     comparison = string_or_null()
     threshold = Anything(required=True)
     points = many(TrendPoint)
-    direction = string_or_null()
+    direction = WordOrNull(tuple(Direction))
     crosses_on = DayOrNull()
     reason = Code(TREND_REASONS)
     points_used = number()
@@ -874,7 +884,7 @@ class EndpointList(Schema):
 class DeliveryFailure(Schema):
     """Why the last attempt did not succeed."""
 
-    code = string()
+    code = Code(DELIVERY_FAILURES)
     detail = string()
 
 

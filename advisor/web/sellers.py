@@ -45,6 +45,7 @@ def add(routes: Routes, catalog: Catalog) -> None:
 
         Makes a seller under an id of your own, or changes it: 201 or 200. Its marketplace stays what it is.
         """
+        read_query()
         _check_id(seller)
         new = sellers.put(connection, caller.workspace, seller, inputs.read_seller(catalog, body))
         return reply(201 if new else 200, sellers.get(connection, caller.workspace, seller))

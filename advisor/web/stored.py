@@ -7,6 +7,7 @@ Idempotency-Key has its effect once.
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -17,7 +18,7 @@ from flask_smorest import Blueprint
 from marshmallow import Schema
 from sqlalchemy import Connection
 
-from advisor.errors import Unauthenticated, UnreadableInput
+from advisor.errors import StoreUnavailable, Unauthenticated, UnreadableInput
 from advisor.services import idempotency, keys
 from advisor.services.calculations import Answer
 from advisor.services.idempotency import Asked, Reply
@@ -34,10 +35,8 @@ IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
     "description": "1 to 255 visible characters. The same request with the same key has its effect once.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
 }
-
-
 DIGEST = {
     "name": "Content-Digest",
     "in": "header",
@@ -57,6 +56,17 @@ LIMIT = parameter(
     "limit", f"The most entries of a page; {USUAL_LENGTH} when left out.", type="integer", minimum=1, maximum=LONGEST
 )
 CURSOR = parameter("cursor", "`next` of the page before.", type="string", minLength=1, maxLength=1000)
+PLACES = {
+    "seller": {
+        "name": "seller",
+        "in": "path",
+        "required": True,
+        "description": "The id that you gave the seller.",
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._~-]{1,100}$"},
+    },
+}
+BINARY = {"type": "string", "format": "binary"}
+LOCATION = {"Location": {"description": "Where it is described.", "schema": {"type": "string"}}}
 REFUSALS = {
     400: "The request cannot be read.",
     401: "There is no valid API key.",
@@ -72,8 +82,9 @@ REFUSALS = {
     507: "There is no room left. Nothing was stored.",
 }
 EVERY = (401, 403, 422, 429, 503)
-WITH_BODY = (400, 413, 415, 507)
-STORES = (400, 409, 507)
+WITH_BODY = (400, 413, 415)
+POSTED = (400, 409)
+CHANGES = (507,)
 _UNNOTED = "advisor.key_to_note"
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _BEARER = re.compile(r"Bearer +([\x21-\x7e]{1,200}) *", re.IGNORECASE)
@@ -106,10 +117,10 @@ class Workspaces:
         return found
 
     def note_use(self) -> None:
-        """Note that the key was used, if that was not noted today."""
+        """Note that the key was used, if that was not noted today. What was answered stands, even if that fails."""
         key = request.environ.pop(_UNNOTED, None)
         if key is not None:
-            with self.database.writing() as connection:
+            with suppress(StoreUnavailable), self.database.writing() as connection:
                 keys.note_use(connection, key, datetime.now(UTC).date())
 
 
@@ -155,10 +166,10 @@ class Routes:
                 self.workspaces.note_use()
                 return _response(given)
 
-            statuses = {*EVERY, *refuses, *(WITH_BODY if takes else ()), *(STORES if method == "POST" else ())}
+            statuses = {*EVERY, *refuses, *(WITH_BODY if takes else ()), *(POSTED if method == "POST" else ())}
             parameters = [*query, *([IDEMPOTENCY_KEY] if method == "POST" else [])]
             content = None if takes is None else {"application/json": {"schema": takes, "example": example}}
-            described = self.api.response(status, gives)(answer)
+            described = self.api.response(status, gives, headers=LOCATION if status in (201, 202) else None)(answer)
             for code, schema in (also or {}).items():
                 described = self.api.alt_response(code, schema=schema)(described)
             self._add(method, path, view, answer, described, statuses, parameters, content)
@@ -185,8 +196,8 @@ class Routes:
                 self.workspaces.note_use()
                 return _response(given)
 
-            described = self.api.response(202, gives)(answer)
-            statuses = {*EVERY, *WITH_BODY, *STORES, 411}
+            described = self.api.response(202, gives, headers=LOCATION)(answer)
+            statuses = {*EVERY, *WITH_BODY, *POSTED, 411}
             parameters = [*query, IDEMPOTENCY_KEY, DIGEST]
             self._add("POST", path, view, answer, described, statuses, parameters, takes)
             return view
@@ -197,7 +208,6 @@ class Routes:
         self, path: str, scope: str, mimetypes: Iterable[str], *, query: Sequence[Mapping[str, Any]] = ()
     ) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
         """Document and answer a GET of a file: the view makes the response itself."""
-        content = {one.partition(";")[0]: {"schema": {"type": "string", "format": "binary"}} for one in mimetypes}
 
         def decorate(view: Callable[..., Response]) -> Callable[..., Response]:
             def answer(**place: str) -> Response:
@@ -208,8 +218,12 @@ class Routes:
                 self.workspaces.note_use()
                 return response
 
-            described = self.api.alt_response(200, description="The file.", content_type="x/x")(answer)
-            described._apidoc["response"]["responses"]["200"] = {"description": "The file.", "content": content}
+            described: Any = answer
+            for one in mimetypes:
+                kind = one.partition(";")[0]
+                described = self.api.alt_response(200, schema=BINARY, content_type=kind, description="The file.")(
+                    described
+                )
             self._add("GET", path, view, answer, described, {*EVERY, 404, 409}, query)
             return view
 
@@ -227,7 +241,7 @@ class Routes:
         content: Mapping[str, Any] | None = None,
     ) -> None:
         """Add the route with what documents it. The wrappers that document are not called: they would cost time."""
-        for code in sorted(statuses):
+        for code in sorted({*statuses, *(CHANGES if method != "GET" else ())}):
             described = self.api.alt_response(code, schema=schemas.Problem, description=REFUSALS[code])(described)
         documented: dict[str, Any] = {"parameters": list(parameters), "security": [{SECURITY: []}]}
         if content is not None:
@@ -236,7 +250,8 @@ class Routes:
         answer.__name__, answer.__doc__ = view.__name__, view.__doc__
         answer._apidoc = described._apidoc  # type: ignore[attr-defined]
         answer.finds_its_caller = True  # type: ignore[attr-defined]  # see advisor.web.clients
-        self.api.route(path, methods=[method])(answer)
+        places = [PLACES[name] for name in re.findall(r"<string:(\w+)>", path) if name in PLACES]
+        self.api.route(path, methods=[method], parameters=places)(answer)
 
     def _reply(self, view: View, method: str, scope: str, has_body: bool, place: Mapping[str, str]) -> Reply:
         """Let the view answer, in one transaction with finding out who asks."""
