@@ -357,6 +357,7 @@ def test_a_receiver_that_is_gone_is_sent_nothing_more(
         owner = connection.execute(select(workspaces.c.id)).scalar_one()
         webhooks.announce(connection, owner, "batch.finished", {})
     assert (deliver(), len(receiver.messages), len(other.messages)) == (1, 1, 1)
+    assert len(workspace.get(f"/v1/webhook-deliveries?endpoint={made['id']}").json["items"]) == 2
 
 
 def test_an_event_kept_while_its_endpoint_was_disabled_is_given_up(
