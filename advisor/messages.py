@@ -158,6 +158,7 @@ ERROR_CODES = {
     "not_text": "A text was expected.",
     "not_true_or_false": "true or false was expected.",
     "not_usable": "A file cannot be used as a whole: some columns or values are wrong.",
+    "not_utf8": "The bytes are not UTF-8.",
     "nul_character": "A text holds a NUL character.",
     "number_out_of_range": "A JSON number has too many digits.",
     "one_of_two": "Exactly one of two values has to be given.",
