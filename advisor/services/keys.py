@@ -14,12 +14,11 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, bindparam, insert, or_, select, update
 
 from advisor.errors import AdvisorError, Forbidden, Unauthenticated
-from advisor.store.database import new_id, now_ms
+from advisor.store.database import insert_new, new_id, now_ms
 from advisor.store.tables import api_keys, workspaces
 
 SCOPES = (
@@ -32,8 +31,12 @@ SCOPES = (
 )
 MOST_LIVE_KEYS = 2
 DAY_MS = 86_400_000
+LARGEST_PORT = 65_535
 _KEY = re.compile(r"(sk|pk)_([0-9a-f]{8})_([0-9a-f]{64})_([0-9a-f]{8})", re.ASCII)
-_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,100}")
+_NAME = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,100}")
+_LABEL = "[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?"
+_ORIGIN = re.compile(rf"(https?)://({_LABEL}(?:\.{_LABEL})*)(?::([1-9][0-9]{{0,4}}))?")
+DEFAULT_PORTS = {"https": "443", "http": "80"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +94,10 @@ def create(
         raise AdvisorError(f"There is no scope {unknown[0]}. There are {', '.join(SCOPES)}.")
     checked = [read_origin(origin) for origin in origins]
     now = now_ms()
-    owner = connection.execute(select(workspaces.c.id).where(workspaces.c.name == workspace)).scalar()
-    if owner is None:
-        owner = new_id("wsp")
-        connection.execute(insert(workspaces).values(id=owner, name=workspace, created_at=now))
+    insert_new(connection, workspaces, {"id": new_id("wsp"), "name": workspace, "created_at": now})
+    # Locked, so that its live keys are counted one creator after the other.
+    named = select(workspaces.c.id).where(workspaces.c.name == workspace).with_for_update()
+    owner = connection.execute(named).scalar_one()
     live = _live(connection, owner, name, now)
     if len(live) >= MOST_LIVE_KEYS:
         raise AdvisorError(
@@ -129,21 +132,15 @@ def _live(connection: Connection, workspace_id: str, name: str, now: int) -> lis
 
 def read_origin(text: str) -> str:
     """Read an exact origin: scheme, host and port as a browser sends them. Raises AdvisorError."""
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError:
-        parts, port = urlsplit(""), None
-    host = (parts.hostname or "").encode("idna").decode() if parts.hostname and parts.hostname.isprintable() else ""
-    local = host in ("localhost", "127.0.0.1")
-    default = {"https": 443, "http": 80}.get(parts.scheme)
-    exact = f"{parts.scheme}://{host}" + (f":{port}" if port and port != default else "")
-    secure = parts.scheme == "https" or (parts.scheme == "http" and local)
-    if not secure or exact != text.lower() or "*" in text:
+    origin = text.lower()
+    match = _ORIGIN.fullmatch(origin)
+    scheme, host, port = match.groups() if match else ("", "", None)
+    secure = scheme == "https" or (scheme == "http" and host in ("localhost", "127.0.0.1"))
+    if not secure or int(port or 1) > LARGEST_PORT or port == DEFAULT_PORTS[scheme]:
         raise AdvisorError(
             f"{text!r} is no origin. One is exact, without a path: https://www.example.com, or https://example.com:8443."
         )
-    return exact
+    return origin
 
 
 def listed(connection: Connection, workspace: str | None = None) -> list[KeyState]:

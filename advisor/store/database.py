@@ -9,7 +9,7 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from advisor.errors import AdvisorError, StoreFull, StoreUnavailable
@@ -36,6 +36,10 @@ FULL = {"53100"}  # PostgreSQL's disk_full
 # What PostgreSQL says of a transaction that may succeed when it is tried again.
 PASSING = ("40", "53", "55P03", "57", "08")
 NO_SUCH_TABLE = {"42P01", "42703", "3F000"}
+DAMAGED = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
+TOO_BUSY = "The database cannot be reached or is too busy. Try again soon."
+# What a URL may begin with, and the driver that is used for it: of others the faults would not be understood.
+DRIVERS = {"sqlite": "sqlite", **dict.fromkeys(("postgres", "postgresql", "postgresql+psycopg"), "postgresql+psycopg")}
 
 
 class Database:
@@ -45,7 +49,7 @@ class Database:
         self.url = _url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         # Threads of one process wait here for their turn to write: SQLite would have them sleep and look again.
-        self._turn: AbstractContextManager[object] = Lock() if self.is_sqlite else nullcontext()
+        self._writes = Lock()
         self.engine = self._engine(pool_size)
         self._writer = self.engine.execution_options(writes=True)
 
@@ -60,12 +64,15 @@ class Database:
         if not self.is_sqlite:
             connect = {**POSTGRES_CONNECT, "options": POSTGRES_OPTIONS}
             try:
+                _refuse_options(self.url)
                 return create_engine(self.url, pool_pre_ping=True, connect_args=connect, **common)
             except ModuleNotFoundError:
                 raise AdvisorError(
                     "ADVISOR_DATABASE_URL names a PostgreSQL, for which the package psycopg is missing: "
                     "`pip install 'seller-program-advisor[postgres]'`."
                 ) from None
+            except ArgumentError:
+                raise _refused() from None
         engine = create_engine(self.url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}, **common)
         event.listen(engine, "connect", _open_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
@@ -88,8 +95,20 @@ class Database:
 
         On SQLite it waits its turn first, so that what is read in it stays true until it is committed.
         """
-        with faults(), self._turn, self._writer.begin() as connection:
+        with faults(), self._turn(), self._writer.begin() as connection:
             yield connection
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if not self.is_sqlite:
+            yield
+            return
+        if not self._writes.acquire(timeout=BUSY_TIMEOUT_MS / 1000):
+            raise StoreUnavailable(TOO_BUSY)
+        try:
+            yield
+        finally:
+            self._writes.release()
 
     def close(self) -> None:
         """Close the connections."""
@@ -115,11 +134,14 @@ def _fault(error: DBAPIError) -> AdvisorError | None:
     code = getattr(error.orig, "sqlite_errorcode", None)
     if state in FULL or code == sqlite3.SQLITE_FULL:
         return StoreFull("There is no room left to store this; nothing of it was stored. Make room, and send it again.")
-    if state in NO_SUCH_TABLE or (code == sqlite3.SQLITE_ERROR and "no such" in str(error.orig)):
+    if code is not None and code & 0xFF in DAMAGED:
+        return StoreUnavailable("The database's file is damaged, or no SQLite database. Put a backup in its place.")
+    unknown = code == sqlite3.SQLITE_ERROR and any(one in str(error.orig) for one in ("no such", "has no column"))
+    if state in NO_SUCH_TABLE or unknown:
         return StoreUnavailable("The database has not this version's layout yet. `advisor db upgrade` brings it there.")
     passing = state is None or state.startswith(PASSING)
     if error.connection_invalidated or (isinstance(error, (OperationalError, InterfaceError)) and passing):
-        return StoreUnavailable("The database cannot be reached or is too busy. Try again soon.")
+        return StoreUnavailable(TOO_BUSY)
     return None
 
 
@@ -150,17 +172,30 @@ def new_id(prefix: str) -> str:
 def _url(url: str) -> URL:
     try:
         parsed = make_url(url)
-        if parsed.drivername in ("postgres", "postgresql"):
-            parsed = parsed.set(drivername="postgresql+psycopg")
-        name = parsed.get_backend_name()
-        parsed.get_dialect()
-    except (ArgumentError, NoSuchModuleError, ValueError):
-        name = ""
-    if name not in ("sqlite", "postgresql") or (name == "sqlite" and parsed.database in (None, "", ":memory:")):
-        raise AdvisorError(
-            "ADVISOR_DATABASE_URL cannot be used: it is sqlite:/// and a file's path, or postgresql://USER@HOST/NAME."
-        )
-    return parsed
+    except (ArgumentError, ValueError):
+        raise _refused() from None
+    driver = DRIVERS.get(parsed.drivername)
+    no_file = parsed.host or parsed.query or parsed.database in (None, "", ":memory:")
+    if driver is None or (driver == "sqlite" and no_file):
+        raise _refused()
+    return parsed.set(drivername=driver)
+
+
+def _refuse_options(url: URL) -> None:
+    """Refuse options of a PostgreSQL URL that there are not, before anybody waits for a connection."""
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import make_conninfo
+
+    try:
+        make_conninfo(**dict.fromkeys(url.query, ""))
+    except ProgrammingError:
+        raise _refused() from None
+
+
+def _refused() -> AdvisorError:
+    return AdvisorError(
+        "ADVISOR_DATABASE_URL cannot be used: it is sqlite:/// and a file's path, or postgresql://USER@HOST/NAME."
+    )
 
 
 def _open_sqlite(connection: sqlite3.Connection, record: object) -> None:

@@ -21,10 +21,11 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
 from sqlalchemy import Connection, create_engine, event, text
+from sqlalchemy.engine import URL
 from sqlalchemy.pool import NullPool
 
 from advisor.errors import AdvisorError
-from advisor.store.database import Database, faults
+from advisor.store.database import POSTGRES_CONNECT, Database, faults
 from advisor.store.tables import METADATA
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -94,7 +95,8 @@ def _connection(database: Database) -> Iterator[Connection]:
     On SQLite foreign keys are off on it, as rebuilding a table would delete the rows that refer to it. Instead
     migrations/env.py checks them before each step is committed.
     """
-    engine = create_engine(database.url, poolclass=NullPool, hide_parameters=True)
+    connect = {} if database.is_sqlite else POSTGRES_CONNECT
+    engine = create_engine(database.url, poolclass=NullPool, hide_parameters=True, connect_args=connect)
     if not database.is_sqlite:
         with faults(), engine.connect() as connection:
             connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": LOCK})
@@ -178,10 +180,13 @@ def _dump_postgres(database: Database, made: Path) -> None:
     program = shutil.which("pg_dump")
     if program is None:
         raise AdvisorError("`pg_dump` is not on the PATH. Install the client programs of PostgreSQL.")
-    url = database.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    url = database.url
+    asked = URL.create("postgresql", url.username, None, url.host, url.port, url.database, url.query)
+    # Everybody on the machine can read arguments, so the password is none.
+    password = {} if url.password is None else {"PGPASSWORD": url.password}
     done = subprocess.run(
-        [program, "--format=custom", f"--file={made}"],
-        env={**os.environ, "PGDATABASE": url},
+        [program, "--format=custom", f"--file={made}", f"--dbname={asked}"],
+        env={**os.environ, **password},
         capture_output=True,
         text=True,
         check=False,
