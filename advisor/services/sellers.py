@@ -419,9 +419,9 @@ def _trend(series: Sequence[tuple[date, Answer]], label: str, messages: Messages
     last = series[-1][1]
     points = [point for day, finding in series if (point := _point(day, finding)) is not None]
     followed: Answer = {"direction": None, "crosses_on": None, "reason": "no_bar", "points_used": 0, "span_days": 0}
-    if last["threshold"] is not None and len({point.of is None for point in points}) <= 1:
-        counter = bool(points) and points[0].of is None
-        bar = int(last["threshold"]) if counter else parse_decimal(last["threshold"], 6)
+    counter = isinstance(last["threshold"], int)
+    if last["threshold"] is not None and all((point.of is None) == counter for point in points):
+        bar = last["threshold"] if counter else parse_decimal(last["threshold"], 6)
         line = trend(points, last["comparison"], bar or 0)
         followed = {
             "direction": line.direction,

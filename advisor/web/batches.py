@@ -54,6 +54,7 @@ def add(routes: Routes, catalog: Catalog) -> None:
     given: dict[str, dict[str, Any]] = {kind: {"schema": BINARY} for kind in [*TYPES, ANY_TYPE]}
     given["text/csv"]["example"] = schemas.ACCOUNTS_EXAMPLE
     form = {"type": "object", "properties": {"file": BINARY, **fields}, "required": ["file"]}
+    form["additionalProperties"] = False
 
     @routes.upload(
         "/batches",
