@@ -53,7 +53,7 @@ def add(routes: Routes, catalog: Catalog) -> None:
     fields = {one["name"]: one["schema"] for one in query}
     given: dict[str, dict[str, Any]] = {kind: {"schema": BINARY} for kind in [*TYPES, ANY_TYPE]}
     given["text/csv"]["example"] = schemas.ACCOUNTS_EXAMPLE
-    form = {"type": "object", "properties": {"file": BINARY, **fields}, "required": ["file"]}
+    form: dict[str, Any] = {"type": "object", "properties": {"file": BINARY, **fields}, "required": ["file"]}
     form["additionalProperties"] = False
 
     @routes.upload(
