@@ -249,17 +249,52 @@ def test_no_worker_where_none_is_wanted(serving: Callable[..., Served]) -> None:
     assert server.workers() == []
 
 
-def test_a_child_that_does_not_end_is_killed() -> None:
-    script = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)"
-    child = Child("the child", [sys.executable, "-c", script])
+@only_sqlite
+def test_a_reload_fails_no_request_and_what_was_counted_outlives_processes(serving: Callable[..., Served]) -> None:
+    server = serving("--no-worker", "--workers", "2")
+    server.port()
+    statuses: list[int] = []
+    done = threading.Event()
+
+    def work() -> None:
+        while not done.is_set():
+            statuses.append(server.ask("/v1/programs")[0])
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    first = set(children(server.process.pid))
+    server.process.send_signal(signal.SIGHUP)
+    server.wait_for(lambda: len(now := set(children(server.process.pid))) == 2 and not now & first)
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert set(statuses) == {200}
+    for one in children(server.process.pid):
+        os.kill(one, signal.SIGKILL)
+    server.wait_for(lambda: len(children(server.process.pid)) == 2)
+    counted = r'advisor_request_seconds_count\{method="GET",route="/v1/programs",status="200"\} ([0-9.]+)'
+    found = re.search(counted, server.ask("/metrics")[1].decode())
+    assert found is not None and float(found[1]) == len(statuses)
+
+
+def test_a_child_that_does_not_end_is_killed(tmp_path: Path) -> None:
+    deaf = tmp_path / "deaf"
+    script = "import pathlib, signal, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+    script += "pathlib.Path(sys.argv[1]).touch(); time.sleep(300)"
+    child = Child("the child", [sys.executable, "-c", script, str(deaf)])
     child.look_after()
-    time.sleep(1)
+    until = time.monotonic() + 30
+    while not deaf.exists():
+        assert time.monotonic() < until
+        time.sleep(0.05)
     started = time.monotonic()
     child.stop(1)
     assert 0.9 < time.monotonic() - started < 20
-    assert child._process is not None and child._process.returncode in (-signal.SIGKILL, -signal.SIGTERM)
+    process = child._process
+    assert process is not None and process.returncode == -signal.SIGKILL
     child.look_after()
-    assert child._process.poll() is not None
+    assert child._process is process  # it is not started again
 
 
 def test_a_child_that_keeps_dying_is_started_after_longer_and_longer(
