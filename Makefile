@@ -30,6 +30,7 @@ check: .venv/test.stamp ## Check style, types, the import contracts and the rule
 
 bench: .venv/serve.stamp ## Measure speed and memory, briefly; benchmarks/README.md says what
 	$(BIN)/python benchmarks/api.py --rounds 3 --seconds 2
+	$(BIN)/python benchmarks/storing.py --rounds 3 --seconds 2
 	$(BIN)/python benchmarks/files.py --rows 10000 100000 --rounds 2
 	$(BIN)/python benchmarks/memory.py --rows 100000 --rounds 1
 	$(BIN)/python benchmarks/startup.py --rounds 5

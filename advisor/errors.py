@@ -5,7 +5,13 @@
     ├── UnreadableInput            the bytes are not strict JSON, CSV, NDJSON or Parquet at all
     │   └── InputTooLarge          they are more than the advisor takes
     ├── InvalidInput               readable, but a value is wrong: one Problem per value
-    └── UnknownName                no program, marketplace or fee schedule of that name
+    ├── UnknownName                no program, marketplace or fee schedule of that name
+    ├── NotFound                   nothing stored under that id, for whoever asks
+    ├── Conflict                   what is stored does not allow it now
+    ├── Unauthenticated            no key, or none that is valid
+    ├── Forbidden                  a valid key, which may not do this
+    └── StoreUnavailable           the database cannot be reached or is too busy: nothing was stored
+        └── StoreFull              there is no room left: nothing was stored
 
 The texts are public: they name the place (file and key, JSON pointer, or row and column), what was found, what is
 allowed, and what to do. `advisor.web.problems` is the one place that turns them into HTTP, `advisor.cli` the one that
@@ -13,6 +19,8 @@ turns them into exit codes.
 """
 
 from dataclasses import dataclass
+
+LONGEST_NAME_SHOWN = 100
 
 
 class AdvisorError(Exception):
@@ -77,3 +85,38 @@ class UnknownName(AdvisorError):
         self.kind = kind
         self.name = name
         self.allowed = allowed
+
+
+class NotFound(AdvisorError):
+    """Nothing is stored under that id, for whoever asks: the text never tells whether somebody else has it."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(f"There is no {kind} “{name[:LONGEST_NAME_SHOWN]}” in this workspace.")
+
+
+class Conflict(AdvisorError):
+    """What is stored, or under way, does not allow this now. `code` is stable."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+class Unauthenticated(AdvisorError):
+    """There is no key, or none that is valid. One text for all reasons, so that nobody learns which keys exist."""
+
+    def __init__(self) -> None:
+        super().__init__("Send a valid API key: Authorization: Bearer sk_... `advisor keys create` makes one.")
+
+
+class Forbidden(AdvisorError):
+    """The key is valid and may not do this."""
+
+
+class StoreUnavailable(AdvisorError):
+    """The database cannot be reached or is too busy; nothing was stored, and the same request may succeed later."""
+
+
+class StoreFull(StoreUnavailable):
+    """There is no room left; nothing was stored."""

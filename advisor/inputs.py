@@ -7,7 +7,7 @@ Unknown fields are refused; null or absent means unknown.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -21,6 +21,7 @@ from advisor.domain.fees import CHANNELS, FeeLine, FeeSchedule
 from advisor.domain.numbers import HIGHEST_AMOUNT, HIGHEST_COUNT, HIGHEST_UNITS, PPB, PPM, format_decimal, parse_decimal
 from advisor.domain.program import MARKETPLACES, Fact, FactValue, Metric, Program, Vocabulary
 from advisor.errors import InvalidInput, Problem
+from advisor.outbound import LONGEST_URL, Failure, Network, check_url
 from advisor.strict_json import MOST_PROBLEMS, escape
 
 SELLING_PLANS = ("professional", "individual")
@@ -31,6 +32,8 @@ HIGHEST_UPLIFT_PPM = 100 * PPM
 MOST_LINES = 200
 MOST_ITEMS = 1000
 MOST_OBSERVATIONS = 100
+MOST_GROUPS = 50
+GROUP_LONGEST = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -455,6 +458,24 @@ class AssessmentRequest(Strict):
     metrics = Metrics()
 
 
+class SellerRequest(Strict):
+    """An account to keep: its groups (tags), the programs to hold it against, and facts that hold until changed."""
+
+    marketplace = Marketplace(required=True)
+    name = Text()
+    groups = Several(Text(GROUP_LONGEST, required=True), allow_none=True, metadata={"maxItems": MOST_GROUPS})
+    programs = Several(ProgramName(required=True), allow_none=True, metadata={"minItems": 1, "uniqueItems": True})
+    facts = Facts()
+
+
+class SnapshotRequest(Strict):
+    """What was observed of an account by a day. Its facts come before those kept with the seller."""
+
+    as_of = Day()
+    facts = Facts()
+    metrics = Metrics()
+
+
 class FeeLineFields(Strict):
     """What every fee line has."""
 
@@ -583,11 +604,13 @@ def component_schemas(vocabulary: Vocabulary, program_ids: Sequence[str]) -> dic
     }
 
 
-_ASSESSMENT, _ESTIMATE, _ADVICE, _BATCH = (
+_ASSESSMENT, _ESTIMATE, _ADVICE, _BATCH, _SELLER, _SNAPSHOT = (
     AssessmentRequest(),
     FeeEstimateRequest(),
     AdviceRequest(),
     AssessmentBatchRequest(),
+    SellerRequest(),
+    SnapshotRequest(),
 )
 
 
@@ -661,6 +684,47 @@ def read_batch(body: Any) -> tuple[list[Any], bool]:
     _check_number(problems, data["items"], "/items", MOST_ITEMS)
     _refuse_if_any(problems)
     return data["items"], bool(data.get("compact"))
+
+
+@dataclass(frozen=True, slots=True)
+class SellerInput:
+    """An account to keep. `facts` are kept as they were sent."""
+
+    marketplace: str
+    name: str | None
+    groups: tuple[str, ...]
+    programs: tuple[str, ...]
+    facts: Mapping[str, Any]
+
+
+def read_seller(catalog: Catalog, body: Any) -> SellerInput:
+    """Read the body of a request to keep a seller. Raises InvalidInput."""
+    data = _load(_SELLER, body)
+    checked = _assessment(catalog, {**data, "as_of": None}, date.min)
+    groups = data.get("groups") or []
+    if len(groups) > MOST_GROUPS:
+        detail = f"This list has {len(groups)} entries; it may have up to {MOST_GROUPS}."
+        raise InvalidInput([Problem("/groups", "wrong_length", detail)])
+    return SellerInput(
+        marketplace=data["marketplace"],
+        name=data.get("name"),
+        groups=tuple(sorted(set(groups))),
+        programs=tuple(program.id for program in checked.programs),
+        facts={name: value for name, value in (data.get("facts") or {}).items() if value is not None},
+    )
+
+
+def read_snapshot(
+    catalog: Catalog, body: Any, marketplace: str, programs: Sequence[str], facts: Mapping[str, Any], today: date
+) -> AssessmentInput:
+    """Read the body of a snapshot of a seller. A day that has not come yet has no numbers. Raises InvalidInput."""
+    data = _load(_SNAPSHOT, body)
+    as_of = data.get("as_of") or today
+    if as_of > today + timedelta(days=1):  # somewhere it is tomorrow already
+        detail = f"{as_of} has not come yet: a snapshot holds what was measured. Today is {today} (UTC)."
+        raise InvalidInput([Problem("/as_of", "out_of_range", detail)])
+    facts = {**facts, **(data.get("facts") or {})}
+    return _assessment(catalog, {**data, "marketplace": marketplace, "programs": programs, "facts": facts}, today)
 
 
 def _check_number(problems: list[Problem], given: list[Any], pointer: str, most: int) -> None:
@@ -960,3 +1024,40 @@ def _advice_line(schedule: FeeSchedule, data: Mapping[str, Any], pointer: str, p
         scenarios=tuple(scenarios),
         quantity_discounts=tuple(discounts),
     )
+
+
+EVENTS = ("seller.verdict_changed", "batch.finished")
+
+
+class WebhookEndpointRequest(Strict):
+    """An address that events are to be sent to; all there are now when `events` is left out."""
+
+    url = Text(LONGEST_URL, required=True)
+    description = Text()
+    events = Several(Word(EVENTS, required=True), allow_none=True, metadata={"minItems": 1, "maxItems": len(EVENTS)})
+
+
+_ENDPOINT = WebhookEndpointRequest()
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointInput:
+    """An address that events are to be sent to."""
+
+    url: str
+    description: str | None
+    events: tuple[str, ...]
+
+
+def read_endpoint(body: Any, networks: Sequence[Network]) -> EndpointInput:
+    """Read the body of a request to add a webhook endpoint; its address is checked by its form. Raises InvalidInput."""
+    data = _load(_ENDPOINT, body)
+    problems: list[Problem] = []
+    given = data.get("events")
+    events = list(EVENTS) if given is None else given
+    _check_number(problems, events, "/events", len(EVENTS))
+    checked = check_url(data["url"], networks)
+    if isinstance(checked, Failure):
+        problems.append(Problem("/url", checked.code, checked.detail))
+    _refuse_if_any(problems)
+    return EndpointInput(data["url"], data.get("description"), tuple(sorted(set(events))))

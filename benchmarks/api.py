@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import nan
 from pathlib import Path
@@ -77,8 +77,8 @@ def bare() -> Any:
     def assess() -> Response:
         return Response(ready[request.get_json()["seller"]["id"]], content_type="application/json")
 
-    @app.get("/readyz")
-    def readyz() -> Response:
+    @app.get("/healthz")
+    def healthz() -> Response:
         return Response(b"{}", content_type="application/json")
 
     return app
@@ -120,7 +120,7 @@ def wait_until_ready(port: int, process: Server) -> None:
     for _ in range(6000):
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
         try:
-            connection.request("GET", "/readyz")
+            connection.request("GET", "/healthz")
             if connection.getresponse().status == 200:
                 return
         except OSError:
@@ -133,9 +133,15 @@ def wait_until_ready(port: int, process: Server) -> None:
     sys.exit("The server was not ready after a minute.")
 
 
-def ask(port: int, connections: int, seconds: float) -> dict[str, Any]:
-    """Be the client: send bodies in turn over a few connections; gives how many there were, and how fast."""
-    sent = bodies(BODIES)
+def load(
+    port: int,
+    requests: Sequence[tuple[str, bytes]],
+    headers: Mapping[str, str],
+    expected: int,
+    connections: int,
+    seconds: float,
+) -> dict[str, Any]:
+    """Be the client: post requests (path and body) in turn over a few connections; gives how many, and how fast."""
     waits: list[float] = []
     failures: list[int] = []
     until = time.perf_counter() + seconds
@@ -144,11 +150,12 @@ def ask(port: int, connections: int, seconds: float) -> dict[str, Any]:
         connection = http.client.HTTPConnection("127.0.0.1", port)
         index = start
         while (before := time.perf_counter()) < until:
-            connection.request("POST", "/v1/assessments", sent[index % BODIES], HEADERS)
+            path, body = requests[index % len(requests)]
+            connection.request("POST", path, body, headers)
             response = connection.getresponse()
             response.read()
             waits.append(time.perf_counter() - before)
-            if response.status != 200:
+            if response.status != expected:
                 failures.append(response.status)
             index += connections
         connection.close()
@@ -163,14 +170,18 @@ def ask(port: int, connections: int, seconds: float) -> dict[str, Any]:
     return {"requests": len(waits), "per_second": len(waits) / taken, "wait": median(waits), "failures": failures[:3]}
 
 
-def client(port: int, connections: int, seconds: float) -> dict[str, Any]:
-    """Run the client in a process of its own."""
-    command = [sys.executable, __file__, "--client", str(port), "--connections", str(connections)]
-    done = subprocess.run([*command, "--seconds", str(seconds)], check=True, capture_output=True, text=True)
+def in_a_process(*command: str) -> dict[str, Any]:
+    """Run the client in a process of its own; exits where an answer was not the expected one."""
+    done = subprocess.run([sys.executable, *command], check=True, capture_output=True, text=True)
     found: dict[str, Any] = json.loads(done.stdout)
     if found["failures"]:
         sys.exit(f"The server answered {found['failures']}.")
     return found
+
+
+def client(port: int, connections: int, seconds: float) -> dict[str, Any]:
+    """Ask for assessments."""
+    return in_a_process(__file__, "--client", str(port), "--connections", str(connections), "--seconds", str(seconds))
 
 
 def collect_answers(port: int, path: Path) -> int:
@@ -200,13 +211,14 @@ def main() -> None:
     parser.add_argument("--client", type=int, metavar="PORT", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.client:
-        print(json.dumps(ask(given.client, given.connections, given.seconds)))
+        sent = [("/v1/assessments", body) for body in bodies(BODIES)]
+        print(json.dumps(load(given.client, sent, HEADERS, 200, given.connections, given.seconds)))
         return
     waits: dict[str, list[float]] = {"advisor": [], "bare Flask": []}
     cpu: dict[str, list[float]] = {"advisor": [], "bare Flask": []}
     with tempfile.TemporaryDirectory() as directory:
         answers = Path(directory, "answers.json")
-        how = (given.workers, given.threads, {ANSWERS: str(answers)})
+        how = (given.workers, given.threads, {ANSWERS: str(answers), "ADVISOR_RATE_LIMIT": "off"})
         with served("advisor.web:create_app()", *how) as advisor:
             size = collect_answers(advisor[0], answers)
             with served("api:bare()", *how) as bare_flask:

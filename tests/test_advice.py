@@ -12,7 +12,7 @@ from advisor.domain.fees import FeeLine
 from advisor.domain.program import Verdict
 from advisor.errors import InvalidInput
 from advisor.messages import Messages
-from advisor.services import Services
+from advisor.services.calculations import Services
 
 DAY = date(2026, 11, 22)
 SHARE = CitedShare(36_000, 50_000, "", ())

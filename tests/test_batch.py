@@ -25,7 +25,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisor.batch.reading import _well_formed
-from advisor.batch.scoring import Job, Result, _locked_engine, score
+from advisor.batch.scoring import Job, Result, locked_engine, score
 from advisor.catalog import Catalog
 from advisor.cli import ExitCode, main
 from advisor.errors import AdvisorError
@@ -462,7 +462,7 @@ def test_a_failing_run_leaves_the_old_results(
 ) -> None:
     target = accounts.with_name("out.csv")
     target.write_text("old")
-    monkeypatch.setattr("advisor.batch.scoring._Results.add", lambda *_: 1)  # a row is lost on the way
+    monkeypatch.setattr("advisor.batch.scoring._Results._add", lambda *_: 1)  # a row is lost on the way
     with pytest.raises(AssertionError, match="2 rows in, 1 scored"):
         run(catalog, accounts, target, marketplace="US")
     assert target.read_text() == "old"
@@ -505,7 +505,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     (work / "own.csv").write_text("a\n1\n")
     (work / "link.csv").symlink_to(work.parent / "secret.csv")
     pyarrow.parquet.write_table(pa.table({"a": [1]}), work.parent / "given.parquet")
-    with _locked_engine(work, work.parent / "given.parquet", None) as locked:
+    with locked_engine(work, work.parent / "given.parquet", None) as locked:
         locked.con.execute(f"SET VARIABLE work = '{work}'")
         yield locked.con, work
 

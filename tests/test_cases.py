@@ -16,7 +16,7 @@ from advisor.domain.numbers import PPM, parse_decimal
 from advisor.domain.program import MARKETPLACES, Fact, Threshold
 from advisor.inputs import read_assessment
 from advisor.messages import FACT_REASONS, REASONS, WARNINGS, Messages
-from advisor.services import Services
+from advisor.services.calculations import Services
 
 CASES = Path(__file__).parent / "cases"
 PROGRAMS = ("enterprise-mall", "account-health-seller-fulfilled", "account-health-amazon-fulfilled")

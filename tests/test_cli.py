@@ -27,7 +27,7 @@ from advisor.cli import ExitCode, main
 from advisor.cli.account import allowance_used
 from advisor.cli.terminal import bar
 from advisor.messages import messages_in
-from advisor.services import Services
+from advisor.services.calculations import Services
 
 ADVISOR = Path(sys.executable).with_name("advisor")
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
@@ -131,7 +131,7 @@ def test_help_imports_nothing_heavy(args: list[str]) -> None:
 
 def test_help_documents_commands_and_exit_codes() -> None:
     shown = run("--help").stdout
-    for name in ("serve", "assess", "fees", "score", "check-data", "db"):
+    for name in ("serve", "worker", "assess", "fees", "score", "check-data", "db", "keys", "doctor"):
         assert re.search(rf"^  {name} ", shown, re.MULTILINE)
     for code in ExitCode:
         assert re.search(rf"\b{code.value}\b", shown)
@@ -139,11 +139,6 @@ def test_help_documents_commands_and_exit_codes() -> None:
 
 def test_version() -> None:
     assert re.fullmatch(r"advisor, version \d+\.\d+\.\d+\n", run("--version").stdout)
-
-
-def test_there_is_no_database_to_upgrade() -> None:
-    result = run("db", "upgrade")
-    assert (result.exit_code, result.stdout) == (0, "There is no database yet, so there is nothing to upgrade.\n")
 
 
 @pytest.mark.parametrize(
@@ -708,7 +703,7 @@ def test_check_data_of_no_directory(tmp_path: Path) -> None:
 def test_check_data_lists_stale_facts_oldest_first(monkeypatch: pytest.MonkeyPatch, catalog: Catalog) -> None:
     days = sorted(one.day for one in catalog.confirmations())
     now = days[-1]
-    monkeypatch.setattr("advisor.services.today", lambda: now)
+    monkeypatch.setattr("advisor.services.calculations.today", lambda: now)
     oldest = (now - days[0]).days
     assert oldest > 0
     fresh = run("check-data", "--max-age", str(oldest))
@@ -744,7 +739,10 @@ def serving(**env: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 
 def test_serve_says_where_answers_and_stops(tmp_path: Path) -> None:
-    with serving(HOME=str(tmp_path), XDG_RUNTIME_DIR=str(tmp_path)) as (process, line):
+    home, kept = tmp_path / "home", tmp_path / "kept"
+    home.mkdir()
+    store = {"ADVISOR_DATABASE_URL": f"sqlite:///{kept}/advisor.db", "ADVISOR_FILES_DIR": f"{kept}/files"}
+    with serving(HOME=str(home), XDG_RUNTIME_DIR=str(home), **store) as (process, line):
         told = re.fullmatch(
             r"The advisor listens on (http://127\.0\.0\.1:\d+); its documentation is at \1/docs\. Ctrl-C stops it\.\n",
             line,
@@ -752,7 +750,7 @@ def test_serve_says_where_answers_and_stops(tmp_path: Path) -> None:
         assert told, line
         with urllib.request.urlopen(f"{told[1]}/docs", timeout=10) as answer:
             assert answer.status == 200
-        assert list(tmp_path.iterdir()) == []  # no control socket
+        assert list(home.iterdir()) == []  # no control socket
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=20) == 0
 

@@ -72,7 +72,7 @@ class Server:
 
     def _await_ready(self) -> None:
         with self.connect(30) as one:  # the socket listens before the worker has loaded the rules: this waits for it
-            one.sendall(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            one.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             assert receive(one).status == 200
 
     def connect(self, timeout: float = 10) -> socket.socket:

@@ -3,5 +3,6 @@
 reading      a file in any accepted format -> clean rows, and the rows that could not be read
 layout       the header -> what each column means
 expression   columns -> checked values -> findings, verdict, score and fees as columns (Ibis)
+parts        the same for parts of a file as files of their own, which are joined at the end
 scoring      runs it on a locked-down DuckDB, and writes results and rejects whole or not at all
 """

@@ -55,21 +55,19 @@ class Reject(NamedTuple):
 class Part(NamedTuple):
     """A piece of the rows: about PART_SIZE bytes, or PART_ROWS rows, and at most a block more.
 
-    `path` is a delimited file without a header whose first cell is the row number, `rows` how many it has, and `last`
-    the number of the last row that it and the rejects beside it account for.
+    `path` is a delimited file without a header whose first cell is the row number, or None where the engine reads the
+    rows itself. `rows` is how many it has, and `last` the number of the last row that it and the rejects beside it
+    account for.
     """
 
-    path: Path
+    path: Path | None
     rows: int
     last: int
 
 
 @dataclass(slots=True)
 class Rows:
-    """Clean rows: the header, how many rows there were, those already rejected, and where the others are.
-
-    `parts` is empty for Parquet, which the engine reads itself, as one part.
-    """
+    """Clean rows: the header, how many rows there were, those already rejected, and where the others are."""
 
     header: list[str]
     count: int = 0
@@ -87,9 +85,10 @@ class Rows:
 class _Spool:
     """Writes clean rows into parts. Quotes a carriage return too, which Python writes bare before 3.13."""
 
-    def __init__(self, directory: Path, delimiter: str) -> None:
+    def __init__(self, directory: Path, delimiter: str, part_rows: int) -> None:
         self.directory = directory
         self.delimiter = delimiter
+        self.part_rows = part_rows
         self.parts: list[Part] = []
         self._begin()
 
@@ -103,6 +102,7 @@ class _Spool:
 
     def write(self, number: int, cells: Sequence[str]) -> None:
         """Write one row."""
+        self._make_room(number)
         writer = self.quoted if any("\r" in cell for cell in cells) else self.plain
         writer.writerow([str(number), *cells])
         self.rows += 1
@@ -111,15 +111,19 @@ class _Spool:
     def write_lines(self, first: int, lines: Sequence[bytes]) -> None:
         """Write rows that are well-formed lines already, numbered from `first` on."""
         comma = self.delimiter.encode()
-        text = b"".join([b"%d%b%b\n" % (number, comma, line) for number, line in enumerate(lines, first)])
-        self.out.write(text)
-        self.rows += len(lines)
-        self.size += len(text)
+        while lines:
+            self._make_room(first)
+            some, lines = lines[: self.part_rows - self.rows], lines[self.part_rows - self.rows :]
+            text = b"".join([b"%d%b%b\n" % (number, comma, line) for number, line in enumerate(some, first)])
+            self.out.write(text)
+            self.rows += len(some)
+            self.size += len(text)
+            first += len(some)
 
-    def end_if_full(self, last: int) -> None:
-        """Begin another part if this one is large enough; `last` is the number of the last row read."""
-        if self.size >= PART_SIZE or self.rows >= PART_ROWS:
-            self.end(last)
+    def _make_room(self, number: int) -> None:
+        """Begin another part for the row of that number if this one is full."""
+        if self.size >= PART_SIZE or self.rows >= self.part_rows:
+            self.end(number - 1)
             self._begin()
 
     def end(self, last: int) -> None:
@@ -128,17 +132,18 @@ class _Spool:
         self.parts.append(Part(self.path, self.rows, last))
 
 
-def read_csv(stream: BinaryIO, directory: Path, progress: Progress) -> Rows:
+def read_csv(stream: BinaryIO, directory: Path, progress: Progress, part_rows: int = PART_ROWS) -> Rows:
     """Read a CSV file into parts in `directory`. Raises UnreadableInput when the file as a whole cannot be used."""
-    return _CsvReader(stream, progress).run(directory)
+    return _CsvReader(stream, progress, part_rows).run(directory)
 
 
 class _CsvReader:
     """Reads blocks of whole lines: well-formed blocks of one row a line at once, others row by row."""
 
-    def __init__(self, stream: BinaryIO, progress: Progress) -> None:
+    def __init__(self, stream: BinaryIO, progress: Progress, part_rows: int) -> None:
         self.stream = stream
         self.progress = progress
+        self.part_rows = part_rows
         self.rest = b""
         self.ended = False
 
@@ -151,10 +156,9 @@ class _CsvReader:
                 raise UnreadableInput("not_csv", f"This is no CSV file: {what}.")
         lines = self._lines(block.removeprefix(b"\xef\xbb\xbf"))
         header, delimiter = self._header(lines)
-        rows, spool = Rows(header, delimiter=delimiter), _Spool(directory, delimiter)
+        rows, spool = Rows(header, delimiter=delimiter), _Spool(directory, delimiter, self.part_rows)
         self._rows(lines, rows, spool)
         while block := self._next_block():
-            spool.end_if_full(rows.count)
             if not self._plain_block(block, rows, spool):
                 self._rows(self._lines(block), rows, spool)
         spool.end(rows.count)
@@ -339,7 +343,13 @@ def _form_reject(row: int, cells: Sequence[str], header: Sequence[str]) -> Rejec
 
 
 def read_ndjson(
-    stream: BinaryIO, directory: Path, progress: Progress, catalog: Catalog, program: str, as_of: Any
+    stream: BinaryIO,
+    directory: Path,
+    progress: Progress,
+    catalog: Catalog,
+    program: str,
+    as_of: Any,
+    part_rows: int = PART_ROWS,
 ) -> Rows:
     """Read one JSON object a line into parts in `directory`: the body of an assessment request, flattened to columns.
 
@@ -372,11 +382,10 @@ def read_ndjson(
         first = rows.rejects[0]
         raise UnreadableInput("not_json", f"No line of this file can be read. Row {first.row}: {first.reason}")
     rows.header = list(columns)
-    spool = _Spool(directory, rows.delimiter)
+    spool = _Spool(directory, rows.delimiter, part_rows)
     with flat.open("rb") as read:
         for line in read:
             number, cells = orjson.loads(line)
-            spool.end_if_full(number - 1)
             spool.write(number, [cells.get(name, "") for name in columns])
     spool.end(rows.count)
     rows.parts = spool.parts

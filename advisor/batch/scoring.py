@@ -1,12 +1,13 @@
 """Score a file: read it, judge and price it on DuckDB, and write results and rejects whole or not at all.
 
-The rows of CSV and NDJSON are scored part by part, so that their number does not matter. The engine is locked down: it
-may read and write one temporary directory (and the Parquet file given to it), reach no network, load nothing, and use
-bounded memory; what does not fit is spilled there. The directory lies beside the output, so that a finished file is
-renamed into place in one step.
+The rows of CSV and NDJSON are scored part by part, so that their number does not matter; `opened` gives a file whose
+parts can be scored one by one, `score` does all of it. The engine is locked down: it may read and write one temporary
+directory (and the Parquet file given to it), reach no network, load nothing, and use bounded memory; what does not fit
+is spilled there. The directory lies beside the output, so that a finished file is renamed into place in one step.
 """
 
 import csv
+import os
 import shutil
 import sys
 import tempfile
@@ -16,8 +17,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
-from functools import reduce
-from itertools import chain
+from functools import partial, reduce
+from io import BytesIO
 from operator import attrgetter, or_
 from pathlib import Path
 from typing import BinaryIO, Protocol, TextIO
@@ -26,7 +27,6 @@ import duckdb
 import ibis
 import ibis.expr.types as ir
 from ibis.backends.duckdb import Backend
-from pyarrow.parquet import ParquetWriter
 
 from advisor.batch.expression import (
     FEE_OUTPUTS,
@@ -42,16 +42,19 @@ from advisor.batch.expression import (
     without_end,
 )
 from advisor.batch.layout import Layout, read_layout
-from advisor.batch.reading import MOST_COLUMNS, Reject, Rows, read_csv, read_ndjson
+from advisor.batch.reading import MOST_COLUMNS, PART_ROWS, Part, Reject, Rows, read_csv, read_ndjson
 from advisor.catalog import Catalog
 from advisor.domain.program import MARKETPLACES, Program
 from advisor.errors import AdvisorError, InvalidInput, Problem, UnreadableInput
 
 FORMATS = ("csv", "ndjson", "parquet")
 MEMORY = "512MB"
+SLICE = 30_000  # rows
+LOOKED_AT = 2 * 2**20  # bytes
 # The one turns every list of allowed words into a join with buffers of its own; the other moves the check of a row into
 # its filter, where nothing that was computed is used again.
 OPTIMIZERS_OFF = "in_clause,filter_pushdown"
+REJECTS_HEADER = ("row", "column", "code", "reason")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 NUMBER = r"^[+\-]?[0-9]+([.,][0-9]+)?%?$"
 
@@ -65,6 +68,9 @@ class Progress(Protocol):
     def scoring(self, share: float) -> None:
         """This share (0 to 1) of the rows is scored."""
 
+    def check(self) -> None:
+        """Raise, to end the work here. It is asked between one step of a second or so and the next."""
+
 
 class Silent:
     """Progress that nobody looks at."""
@@ -74,6 +80,19 @@ class Silent:
 
     def scoring(self, share: float) -> None:
         """Say nothing."""
+
+    def check(self) -> None:
+        """Go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """By which rules a file is scored, and what stands in for columns that it does not have."""
+
+    program: str
+    as_of: date
+    marketplace: str | None = None
+    constants: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +110,11 @@ class Job:
     rejects: Path | None = None
     threads: int | None = None
 
+    @property
+    def terms(self) -> Terms:
+        """The terms without the files."""
+        return Terms(self.program, self.as_of, self.marketplace, self.constants)
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -107,25 +131,66 @@ class Result:
 def score(job: Job, catalog: Catalog, progress: Progress | None = None) -> Result:
     """Score a file of accounts. Raises UnreadableInput or InvalidInput when the file as a whole cannot be used."""
     progress = progress or Silent()
-    program = catalog.program(job.program)
     _check_paths(job)
     beside = job.target.parent if job.target else None
     with _directory(beside) as work:
         source = _stdin_copy(work) if job.source is None and job.source_format == "parquet" else job.source
-        with _locked_engine(work, source if job.source_format == "parquet" else None, job.threads) as engine:
-            rows = _read(job, source, work, catalog, progress, engine)
-            try:
-                return _Run(job, catalog, program, engine, work, rows, progress).run()
-            except duckdb.OutOfMemoryException:
-                raise UnreadableInput(
-                    "too_large",
-                    f"This file has {len(rows.header)} columns, and needs more than {MEMORY} of memory. "
-                    "Leave out the columns that the results do not need.",
-                ) from None
-            except RuntimeError as error:
-                if str(error) == "Query interrupted":  # what DuckDB makes of KeyboardInterrupt
-                    raise KeyboardInterrupt from None
-                raise
+        formats = (job.target_format,)
+        with opened(source, job.source_format, job.terms, catalog, work, formats, progress, job.threads) as run:
+            return _score_all(job, run, work)
+
+
+@contextmanager
+def opened(
+    source: Path | None,
+    source_format: str,
+    terms: Terms,
+    catalog: Catalog,
+    work: Path,
+    formats: Sequence[str],
+    progress: Progress | None = None,
+    threads: int | None = None,
+    part_rows: int = PART_ROWS,
+) -> Iterator["Scoring"]:
+    """Read a file (None is standard input) and plan how it is scored, in the temporary directory `work`.
+
+    Raises UnreadableInput, InvalidInput or AdvisorError when the file as a whole cannot be used. The parts of a file
+    are the same whenever it is read with the same `part_rows`.
+    """
+    progress = progress or Silent()
+    program = catalog.program(terms.program)
+    with locked_engine(work, source if source_format == "parquet" else None, threads) as engine:
+        rows = _read(source, source_format, terms, work, catalog, progress, engine, part_rows)
+        try:
+            yield Scoring(terms, catalog, program, engine, work, rows, formats, progress)
+        except duckdb.OutOfMemoryException:
+            raise UnreadableInput(
+                "too_large",
+                f"This file has {len(rows.header)} columns, and needs more than {MEMORY} of memory. "
+                "Leave out the columns that the results do not need.",
+            ) from None
+        except RuntimeError as error:
+            if str(error) == "Query interrupted":  # what DuckDB makes of KeyboardInterrupt
+                raise KeyboardInterrupt from None
+            raise
+
+
+def look_at(source: Path, source_format: str, terms: Terms, catalog: Catalog, work: Path) -> None:
+    """Read the beginning of a file, to refuse at once what cannot be used as a whole.
+
+    Raises UnreadableInput or InvalidInput.
+    """
+    program = catalog.program(terms.program)
+    if source_format == "parquet":
+        with locked_engine(work, source, None) as engine:
+            header = _read_parquet(engine, source, PART_ROWS).header
+    else:
+        with source.open("rb") as stream:
+            beginning = stream.read(LOOKED_AT)
+            if stream.read(1):
+                beginning = beginning[: beginning.rfind(b"\n") + 1] or beginning
+        header = _read_rows(BytesIO(beginning), source_format, terms, work, catalog, Silent(), PART_ROWS).header
+    _layout(header, terms, catalog, program)
 
 
 def _check_paths(job: Job) -> None:
@@ -167,7 +232,7 @@ def _directory(beside: Path | None) -> Iterator[Path]:
 
 
 @contextmanager
-def _locked_engine(work: Path, parquet: Path | None, threads: int | None) -> Iterator[Backend]:
+def locked_engine(work: Path, parquet: Path | None, threads: int | None) -> Iterator[Backend]:
     """Open a DuckDB that can touch nothing but its directory and the one Parquet file."""
     engine: Backend = ibis.duckdb.connect()
     try:
@@ -192,6 +257,21 @@ def _locked_engine(work: Path, parquet: Path | None, threads: int | None) -> Ite
         engine.disconnect()
 
 
+def _layout(header: list[str], terms: Terms, catalog: Catalog, program: Program) -> Layout:
+    """Say what the columns mean. Raises InvalidInput when they contradict each other, or are too few."""
+    layout = read_layout(header, terms.constants, catalog.vocabulary, ())
+    if "marketplace" in layout.singles or terms.marketplace is None:
+        places: Sequence[str] = MARKETPLACES
+    else:
+        places = (terms.marketplace,)
+    outputs = output_names(program, places, terms.as_of, layout.priced)
+    layout = read_layout(header, terms.constants, catalog.vocabulary, outputs)
+    if "marketplace" not in layout.singles and terms.marketplace is None:
+        detail = "There is no column marketplace. Add one, or name the marketplace of all rows (--marketplace)."
+        raise InvalidInput([Problem("marketplace", "missing", detail)])
+    return layout
+
+
 def _literal(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
@@ -207,13 +287,34 @@ def _stdin_copy(work: Path) -> Path:
     return path
 
 
-def _read(job: Job, source: Path | None, work: Path, catalog: Catalog, progress: Progress, engine: Backend) -> Rows:
-    if job.source_format == "parquet" and source is not None:
-        return _read_parquet(engine, source)
+def _read(
+    source: Path | None,
+    source_format: str,
+    terms: Terms,
+    work: Path,
+    catalog: Catalog,
+    progress: Progress,
+    engine: Backend,
+    part_rows: int,
+) -> Rows:
+    if source_format == "parquet" and source is not None:
+        return _read_parquet(engine, source, part_rows)
     with _open(source) as stream:
-        if job.source_format == "csv":
-            return read_csv(stream, work, progress.reading)
-        return read_ndjson(stream, work, progress.reading, catalog, job.program, job.as_of)
+        return _read_rows(stream, source_format, terms, work, catalog, progress, part_rows)
+
+
+def _read_rows(
+    stream: BinaryIO,
+    source_format: str,
+    terms: Terms,
+    work: Path,
+    catalog: Catalog,
+    progress: Progress,
+    part_rows: int,
+) -> Rows:
+    if source_format == "csv":
+        return read_csv(stream, work, progress.reading, part_rows)
+    return read_ndjson(stream, work, progress.reading, catalog, terms.program, terms.as_of, part_rows)
 
 
 @contextmanager
@@ -229,7 +330,7 @@ def _open(source: Path | None) -> Iterator[BinaryIO]:
         yield stream
 
 
-def _read_parquet(engine: Backend, source: Path) -> Rows:
+def _read_parquet(engine: Backend, source: Path, part_rows: int) -> Rows:
     try:
         path = _literal(str(source.resolve()))
         engine.raw_sql(f"CREATE VIEW given AS SELECT * FROM read_parquet({path}, file_row_number = true)")
@@ -241,150 +342,251 @@ def _read_parquet(engine: Backend, source: Path) -> Rows:
         ) from None
     if not count:
         raise UnreadableInput("no_rows", "This file has no rows.")
-    return Rows(header, count=int(count))
+    lasts = [*range(part_rows, count, part_rows), int(count)]
+    return Rows(header, count=lasts[-1], parts=[Part(None, (last - 1) % part_rows + 1, last) for last in lasts])
 
 
 def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0][:200] if str(error) else type(error).__name__
 
 
+COPY_OPTIONS = {
+    "csv": "FORMAT csv, HEADER {header}, DELIMITER ','",
+    "ndjson": "FORMAT json",
+    "parquet": "FORMAT parquet, COMPRESSION zstd",
+}
+
+
 class _Results:
-    """Adds the results of each part to one file. `several` says whether there is more than one part."""
+    """Adds the results of each part to one file."""
 
-    def __init__(self, engine: Backend, work: Path, target_format: str, several: bool) -> None:
-        self.engine = engine
+    def __init__(self, run: "Scoring", work: Path, target_format: str) -> None:
+        self.run = run
         self.path = work / "scored"
-        self.part = work / "part"
         self.format = target_format
-        self.several = several
-        self.parquet: ParquetWriter | None = None
+        self.parts: list[Path] = []
 
-    def add(self, query: str) -> int:
-        """Add what the query gives; say how many rows that was."""
-        if self.several and self.format == "parquet":
-            return self._add_with_arrow(query)
-        options = {
-            "csv": f"FORMAT csv, HEADER {_literal(not self.path.exists())}, DELIMITER ','",
-            "ndjson": "FORMAT json",
-            "parquet": "FORMAT parquet, COMPRESSION zstd",
-        }[self.format]
-        found = self.engine.con.execute(f"COPY ({query}) TO {_literal(str(self.part))} ({options})").fetchone()
-        if self.several:
-            with self.part.open("rb") as part, self.path.open("ab") as whole:
-                shutil.copyfileobj(part, whole)
-        else:
-            self.part.replace(self.path)
-        return int(found[0]) if found else 0
+    def add(self, number: int) -> "PartResult":
+        """Score a part, and add what comes of it."""
+        return self.run.score(number, {self.format: self._add})
 
-    def _add_with_arrow(self, query: str) -> int:
-        """Write with Arrow: the engine cannot add to a Parquet file. The cells of parts are texts and numbers."""
-        table = self.engine.con.sql(query).to_arrow_table()
-        if self.parquet is None:
-            self.parquet = ParquetWriter(self.path, table.schema, compression="zstd")
-        self.parquet.write_table(table)
-        return len(table)
+    def _add(self, query: str) -> int:
+        part = self.path.with_name(f"scored-{len(self.parts)}")
+        count = self.run.copy(query, self.format, part, header=not self.parts)
+        self.parts.append(part)
+        if self.format != "parquet":
+            join_text([part], self.path)
+            part.unlink()
+        return count
 
     def end(self) -> Path:
-        """Close the file, and say where it is."""
-        if self.parquet is not None:
-            self.parquet.close()
+        """Finish the file, and say where it is."""
+        if self.format == "parquet":
+            join_parquet(self.run.engine, self.parts, self.path)
         return self.path
 
 
-class _Run:
-    """One run over rows that were read."""
+def join_text(parts: Sequence[Path], path: Path) -> None:
+    """Add the parts of a text file to its end."""
+    with path.open("ab") as whole:
+        for part in parts:
+            with part.open("rb") as read:
+                shutil.copyfileobj(read, whole)
+
+
+def join_parquet(engine: Backend, parts: Sequence[Path], path: Path) -> None:
+    """Join Parquet files with all their types, in order."""
+    if len(parts) == 1:
+        os.link(parts[0], path)
+        return
+    query = f"SELECT * FROM read_parquet({_literal([str(part) for part in parts])})"
+    engine.raw_sql(f"COPY ({query}) TO {_literal(str(path))} ({COPY_OPTIONS['parquet']})")
+
+
+@dataclass(frozen=True, slots=True)
+class PartResult:
+    """What came of a part: rows scored, and the rejects, in order.
+
+    `blamed` counts the rows that a constant (`--set`) spoilt, by its column, code and reason.
+    """
+
+    scored: int
+    rejects: list[Reject]
+    blamed: Mapping[tuple[str, str, str], int]
+
+    @property
+    def rejected(self) -> int:
+        """How many rows were rejected; one can have several wrong cells."""
+        return len({reject.row for reject in self.rejects})
+
+
+def _score_all(job: Job, run: "Scoring", work: Path) -> Result:
+    """Score every part, write what came of it, and deliver it."""
+    scored = rejected = 0
+    blamed: Counter[tuple[str, str, str]] = Counter()
+    results = _Results(run, work, job.target_format)
+    with (work / "rejects").open("w", encoding="utf-8", newline="") as out:
+        write_rejects(out, [REJECTS_HEADER])
+        for number in range(len(run.parts)):
+            part = results.add(number)
+            run.forget(number)
+            scored, rejected = scored + part.scored, rejected + part.rejected
+            blamed.update(part.blamed)
+            write_rejects(out, part.rejects)
+    if not scored:
+        refuse_constants(blamed, run.well_formed)
+    scored_path = results.end()
+    rejects_path = _deliver_rejects(job, work / "rejects", rejected)
+    _deliver(job, scored_path)
+    return Result(run.rows.count, scored, rejected, run.rows.blank, rejects_path, run.layout.other)
+
+
+class Scoring:
+    """A file that was read, and how it is scored: its parts can be scored one by one, in any order."""
 
     def __init__(
-        self, job: Job, catalog: Catalog, program: Program, engine: Backend, work: Path, rows: Rows, progress: Progress
+        self,
+        terms: Terms,
+        catalog: Catalog,
+        program: Program,
+        engine: Backend,
+        work: Path,
+        rows: Rows,
+        formats: Sequence[str],
+        progress: Progress,
     ) -> None:
-        self.job = job
+        self.terms = terms
         self.catalog = catalog
         self.program = program
         self.engine = engine
         self.work = work
         self.rows = rows
         self.progress = progress
-
-    def run(self) -> Result:
-        """Score the rows, write what came of it, and check that no row was lost."""
-        job, rows = self.job, self.rows
         if len(rows.header) > MOST_COLUMNS:
             raise UnreadableInput(
                 "too_large", f"This file has {len(rows.header)} columns; at most {MOST_COLUMNS} are taken."
             )
-        layout = self._layout()
-        parts = self._parts()
-        first = next(parts)  # makes the table that the expression is built over
-        names = [f"c{index}" for index in range(len(rows.header))]
-        table = self.engine.table("input")
-        table = self._step("texts", table.mutate(**texts(table, names, layout)))
-        columns = Columns(table, layout, self.catalog, job.marketplace, rows.decimal_comma)
-        pricer = Pricer(layout, self.catalog, columns.places, job.as_of) if layout.priced else None
-        if pricer:
-            self.engine.create_table("fee_rules", pricer.rules.table())
-        query = self.engine.compile(self._scored(columns, pricer, layout, table, names))
-        wrong = self._wrong_cells(columns, pricer, table)
-        scored = done = rejected = 0
-        blamed: Counter[Reject] = Counter()
-        results = _Results(self.engine, self.work, job.target_format, several=len(rows.parts) > 1)
-        malformed, taken = sorted(rows.rejects), 0
-        with (self.work / "rejects").open("w", encoding="utf-8", newline="") as out:
-            _write_rejects(out, [("row", "column", "code", "reason")])
-            for number, last in chain([first], parts):
-                good = self._watched(lambda: results.add(query), done / rows.count, (last - done) / rows.count)
-                before, taken = taken, bisect_right(malformed, last, key=attrgetter("row"))
-                found = malformed[before:taken]
-                if good < number:
-                    found += self._rejects(wrong)
-                    blamed.update(self._blamed(found))
-                scored, done = scored + good, last
-                rejected += len({reject.row for reject in found})
-                _write_rejects(out, sorted(found))
-        if scored + rejected != rows.count:
-            raise AssertionError(f"{rows.count} rows in, {scored} scored, {rejected} rejected")
-        if not scored:
-            _refuse_constants(blamed, rows.count - len({reject.row for reject in malformed}))
-        scored_path = results.end()
-        rejects_path = self._deliver_rejects(rejected)
-        self._deliver(scored_path)
-        return Result(rows.count, scored, rejected, rows.blank, rejects_path, layout.other)
+        self.layout = _layout(rows.header, terms, catalog, program)
+        self.malformed = sorted(rows.rejects)
+        self._plan(formats)
 
-    def _parts(self) -> Iterator[tuple[int, int]]:
-        """Make the table `input` of each part in turn; give how many rows it has, and the number of its last row.
+    @property
+    def parts(self) -> Sequence[Part]:
+        """The parts of the file, in order."""
+        return self.rows.parts
+
+    @property
+    def well_formed(self) -> int:
+        """How many rows could be read."""
+        return self.rows.count - len({reject.row for reject in self.malformed})
+
+    def _plan(self, formats: Sequence[str]) -> None:
+        """Build the queries once, over a table `input` that each part fills anew.
 
         Its columns are row, c0, c1, ... so that no header can get in the way of another name.
         """
-        names = [f"c{index}" for index in range(len(self.rows.header))]
-        if self.rows.parts:
-            columns = ", ".join(["'row': 'BIGINT'", *(f"'{name}': 'VARCHAR'" for name in names)])
-            for part in self.rows.parts:
-                self.engine.raw_sql(
-                    f"CREATE OR REPLACE TABLE input AS SELECT * FROM read_csv({_literal(str(part.path))}, "
-                    f"auto_detect = false, header = false, delim = '{self.rows.delimiter}', quote = '\"', "
-                    f"escape = '\"', comment = '', new_line = '\\n', strict_mode = true, max_line_size = 4194304, "
-                    f"columns = {{{columns}}})"
-                )
-                yield part.rows, part.last
-                part.path.unlink()
+        self._names = [f"c{index}" for index in range(len(self.rows.header))]
+        typed = ", ".join(f"{name} VARCHAR" for name in self._names)
+        if self.parts[0].path is None:
+            self._fill(self.parts[0])
+        else:
+            self.engine.raw_sql(f"CREATE TABLE input (row BIGINT, {typed})")
+        table = self.engine.table("input")
+        table = self._step("texts", table.mutate(**texts(table, self._names, self.layout)))
+        columns = Columns(table, self.layout, self.catalog, self.terms.marketplace, self.rows.decimal_comma)
+        pricer = Pricer(self.layout, self.catalog, columns.places, self.terms.as_of) if self.layout.priced else None
+        if pricer:
+            self.engine.create_table("fee_rules", pricer.rules.table())
+        judged = self._judged(columns, pricer, table)
+        self._once: str | None = None
+        if len(formats) > 1 or "ndjson" in formats:  # what is read more than once is computed once, into a file
+            once = _literal(str(self.work / "judged"))
+            self._once = f"COPY (SELECT * FROM judged ORDER BY row) TO {once} (FORMAT parquet, COMPRESSION lz4_raw)"
+            self._judged_once = f"CREATE OR REPLACE TEMP VIEW judged_once AS SELECT * FROM read_parquet({once})"
+            judged = ibis.table(judged.schema(), name="judged_once")
+        self._queries = {one: self.engine.compile(self._written(judged, columns, one)) for one in formats}
+        self._wrong = self._wrong_cells(columns, pricer, table)
+
+    def _fill(self, part: Part) -> None:
+        """Fill the table `input` with a part."""
+        if part.path is None:
+            given = self.engine.table("given")
+            cells = {name: given[header] for name, header in zip(self._names, self.rows.header, strict=True)}
+            row = given["file_row_number"] + 1
+            some = given.filter(row > part.last - part.rows, row <= part.last)
+            self.engine.create_view("input", some.select(row=row, **cells), overwrite=True)
             return
-        given = self.engine.table("given")
-        cells = {name: given[header] for name, header in zip(names, self.rows.header, strict=True)}
-        self.engine.create_view("input", given.select(row=given["file_row_number"] + 1, **cells))
-        yield self.rows.count, self.rows.count
+        columns = ", ".join(["'row': 'BIGINT'", *(f"'{name}': 'VARCHAR'" for name in self._names)])
+        self.engine.raw_sql(
+            f"CREATE OR REPLACE TABLE input AS SELECT * FROM read_csv({_literal(str(part.path))}, "
+            f"auto_detect = false, header = false, delim = '{self.rows.delimiter}', quote = '\"', "
+            f"escape = '\"', comment = '', new_line = '\\n', strict_mode = true, max_line_size = 4194304, "
+            f"columns = {{{columns}}})"
+        )
 
-    def _layout(self) -> Layout:
-        vocabulary = self.catalog.vocabulary
-        layout = read_layout(self.rows.header, self.job.constants, vocabulary, ())
-        outputs = output_names(self.program, self._places(layout), self.job.as_of, layout.priced)
-        layout = read_layout(self.rows.header, self.job.constants, vocabulary, outputs)
-        if "marketplace" not in layout.singles and self.job.marketplace is None:
-            raise AdvisorError("There is no column marketplace. Add one, or give --marketplace.")
-        return layout
+    def score(self, number: int, write: Mapping[str, Callable[[str], int]]) -> PartResult:
+        """Score a part: `write` takes the query of each format, and says how many rows it gave.
 
-    def _places(self, layout: Layout) -> Sequence[str]:
-        if "marketplace" in layout.singles or self.job.marketplace is None:
-            return MARKETPLACES
-        return (self.job.marketplace,)
+        Raises AssertionError when a row is lost on the way.
+        """
+        part = self.parts[number]
+        first = self.parts[number - 1].last if number else 0
+        self.progress.check()
+        self._fill(part)
+        if self._once is not None:
+            self.engine.raw_sql(self._once)
+            self.engine.raw_sql(self._judged_once)
+        done, share = first / self.rows.count, (part.last - first) / self.rows.count / len(write)
+        scored = 0
+        for index, (target_format, add) in enumerate(write.items()):
+            self.progress.check()
+            work = partial(add, self._queries[target_format])
+            scored = self._watched(work, done + index * share, share)
+        rejects = self.malformed[self._malformed_up_to(first) : self._malformed_up_to(part.last)]
+        blamed: Counter[tuple[str, str, str]] = Counter()
+        if scored < part.rows:
+            wrong = self._rejects(self._wrong)
+            constants = {name.lower() for name in self.terms.constants}
+            blamed.update((one.column, one.code, one.reason) for one in wrong if one.column in constants)
+            rejects = sorted(rejects + wrong)
+        result = PartResult(scored, rejects, blamed)
+        if scored + result.rejected != part.last - first:
+            raise AssertionError(f"{part.last - first} rows in, {scored} scored, {result.rejected} rejected")
+        return result
+
+    def forget(self, number: int) -> None:
+        """Remove the rows of a part that will not be scored again."""
+        path = self.parts[number].path
+        if path is not None:
+            path.unlink()
+
+    def _malformed_up_to(self, row: int) -> int:
+        return bisect_right(self.malformed, row, key=attrgetter("row"))
+
+    def copy(self, query: str, target_format: str, path: Path, header: bool) -> int:
+        """Write what a query gives to a file; say how many rows that was.
+
+        The engine holds text in memory before it writes it, so text comes in slices where the rows lie ready.
+        """
+        if self._once is None or target_format == "parquet":
+            return self._copy(query, target_format, path, header)
+        count, piece = 0, self.work / "slice"
+        with path.open("wb") as whole:
+            while count % SLICE == 0:
+                self.progress.check()
+                some = f"SELECT * FROM ({query}) LIMIT {SLICE} OFFSET {count}"
+                written = self._copy(some, target_format, piece, header and not count)
+                with piece.open("rb") as read:
+                    shutil.copyfileobj(read, whole)
+                count += written
+                if not written:
+                    break
+        return count
+
+    def _copy(self, query: str, target_format: str, path: Path, header: bool) -> int:
+        options = COPY_OPTIONS[target_format].format(header=_literal(header))
+        found = self.engine.con.execute(f"COPY ({query}) TO {_literal(str(path))} ({options})").fetchone()
+        return int(found[0]) if found else 0
 
     def _checked(
         self, name: str, columns: Columns, pricer: Pricer | None, table: ir.Table
@@ -396,40 +598,42 @@ class _Run:
         joined = self._step(f"{name}_priced", pricer.join(typed, self.engine.table("fee_rules")))
         return joined, [columns.category_check(joined)]
 
-    def _scored(
-        self, columns: Columns, pricer: Pricer | None, layout: Layout, table: ir.Table, names: Sequence[str]
-    ) -> ir.Table:
-        """Build the whole expression: typed cells of good rows, then fees, then findings, then the output's columns."""
-        job = self.job
+    def _judged(self, columns: Columns, pricer: Pricer | None, table: ir.Table) -> ir.Table:
+        """Build the expression of good rows: typed cells, then fees, then findings."""
         typed = table.mutate(**columns.typed, is_wrong=columns.wrong)
         checked, later = self._checked("checked", columns, pricer, typed)
         good = checked.filter(~checked["is_wrong"], *(~check.wrong.fill_null(False) for check in later))
         if pricer:
             good = self._steps("priced", good, pricer.steps)
-        judge = Judge(layout, self.program, columns.places, job.as_of)
+        judge = Judge(self.layout, self.program, columns.places, self.terms.as_of)
         good = self._steps("judged", good, judge.steps)
-        kept = {
-            header: _output_cell(good[name], job.target_format)
-            for name, header in zip(names, self._output_header(), strict=True)
-        }
-        rates = rate_outputs(self.program, columns.places, job.as_of)
+        answers = output_names(self.program, columns.places, self.terms.as_of, self.layout.priced)
+        needed = dict.fromkeys(["row", "place", *self._names, *answers])
+        return self._step("judged", good.select([name for name in needed if name in good.columns]))
+
+    def _written(self, good: ir.Table, columns: Columns, target_format: str) -> ir.Table:
+        """Write judged rows as a format has them: every input column, then the answers, in the order of the file."""
+        header = self._output_header(target_format)
+        kept = {name: _output_cell(good[cell], target_format) for cell, name in zip(self._names, header, strict=True)}
+        rates = rate_outputs(self.program, columns.places, self.terms.as_of)
         answers = {
-            name: _rate(good[name], job.target_format) if name in rates else good[name]
-            for name in output_names(self.program, columns.places, job.as_of, priced=False)
+            name: _rate(good[name], target_format) if name in rates else good[name]
+            for name in output_names(self.program, columns.places, self.terms.as_of, priced=False)
         }
-        if layout.priced:
+        if self.layout.priced:
             answers |= {
-                name: _fee_output(good, name, self.catalog, columns.places, job.target_format) for name in FEE_OUTPUTS
+                name: _fee_output(good, name, self.catalog, columns.places, target_format) for name in FEE_OUTPUTS
             }
         order = "row"
         while order in map(str.lower, kept):
             order += "_"
         output = {order: good["row"], **kept, **answers}
-        return good.select([value.name(name) for name, value in output.items()]).order_by(order).drop(order)
+        written = good.select([value.name(name) for name, value in output.items()])
+        return (written if self._once else written.order_by(order)).drop(order)
 
-    def _output_header(self) -> list[str]:
+    def _output_header(self, target_format: str) -> list[str]:
         """Pass the input's header through; in CSV a name is made as harmless as a cell, and no two names become one."""
-        if self.job.target_format != "csv":
+        if target_format != "csv":
             return self.rows.header
         names: list[str] = []
         for name in self.rows.header:
@@ -494,47 +698,45 @@ class _Run:
                 ]
         return found
 
-    def _blamed(self, found: Sequence[Reject]) -> Iterator[Reject]:
-        """Give the rejects for which a constant is to blame, without their rows."""
-        constants = {name.lower() for name in self.job.constants}
-        return (reject._replace(row=0) for reject in found if reject.column in constants)
 
-    def _deliver_rejects(self, number: int) -> Path | None:
-        """Move the rejects to their place, or remove those of an earlier run; without a place they go to stderr."""
-        path, written = _rejects_path(self.job), self.work / "rejects"
-        if not number and self.job.rejects is None:
-            if path is not None:
-                path.unlink(missing_ok=True)
-            return None
-        if path is None:
-            with written.open(encoding="utf-8", newline="") as read:
-                shutil.copyfileobj(read, sys.stderr)
-            return None
-        temporary = path.with_name(f".{path.name}.writing")  # they may lie on another disk than the results
-        try:
-            shutil.copyfile(written, temporary)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-        return path
-
-    def _deliver(self, scored: Path) -> None:
-        if self.job.target is not None:
-            scored.replace(self.job.target.resolve())
-            return
-        with scored.open("rb") as read:
-            shutil.copyfileobj(read, sys.stdout.buffer)
-        sys.stdout.buffer.flush()
+def _deliver_rejects(job: Job, written: Path, number: int) -> Path | None:
+    """Move the rejects to their place, or remove those of an earlier run; without a place they go to stderr."""
+    path = _rejects_path(job)
+    if not number and job.rejects is None:
+        if path is not None:
+            path.unlink(missing_ok=True)
+        return None
+    if path is None:
+        with written.open(encoding="utf-8", newline="") as read:
+            shutil.copyfileobj(read, sys.stderr)
+        return None
+    temporary = path.with_name(f".{path.name}.writing")  # they may lie on another disk than the results
+    try:
+        shutil.copyfile(written, temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
 
 
-def _refuse_constants(blamed: Counter[Reject], rows: int) -> None:
-    """Refuse the constants that no row can use: the rows are not to blame. Raises InvalidInput."""
-    problems = [Problem(f"--set {one.column}", one.code, one.reason) for one in blamed if blamed[one] == rows]
-    if problems:
-        raise InvalidInput(problems)
+def _deliver(job: Job, scored: Path) -> None:
+    if job.target is not None:
+        scored.replace(job.target.resolve())
+        return
+    with scored.open("rb") as read:
+        shutil.copyfileobj(read, sys.stdout.buffer)
+    sys.stdout.buffer.flush()
 
 
-def _write_rejects(out: TextIO, rejects: Iterable[Reject | tuple[str, ...]]) -> None:
+def refuse_constants(blamed: Mapping[tuple[str, str, str], int], rows: int) -> None:
+    """Refuse the constants that none of so many rows can use: the rows are not to blame. Raises InvalidInput."""
+    wrong = [name for name, number in blamed.items() if number == rows]
+    if wrong:
+        raise InvalidInput([Problem(f"--set {column}", code, reason) for column, code, reason in wrong])
+
+
+def write_rejects(out: TextIO, rejects: Iterable[Reject | tuple[str, ...]]) -> None:
+    """Write rejects as CSV, or their header."""
     writer = csv.writer(out, lineterminator="\n")
     writer.writerows((row, _harmless(column), code, reason) for row, column, code, reason in rejects)
 

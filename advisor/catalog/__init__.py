@@ -4,6 +4,7 @@ A file is read when it is first asked for and then kept: the server asks for all
 command only for what it needs.
 """
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -50,6 +51,15 @@ class Catalog:
         self.data_dir = data_dir or default_data_dir()
         self._programs: dict[str, Program] = {}
         self._schedules: dict[str, FeeSchedule] = {}
+
+    @cached_property
+    def digest(self) -> str:
+        """A hash over all rule files: what was judged by the same rules has the same."""
+        whole = hashlib.sha256()
+        for path in sorted(self.data_dir.rglob("*.toml")):
+            content = path.read_bytes()
+            whole.update(f"{path.relative_to(self.data_dir).as_posix()} {len(content)}\n".encode() + content)
+        return f"sha256:{whole.hexdigest()}"
 
     @cached_property
     def sources(self) -> dict[str, Source]:
@@ -109,6 +119,7 @@ class Catalog:
     def load_all(self) -> None:
         """Load every file; raises DataError with the mistakes of all of them."""
         readers: list[Callable[[], object]] = [
+            lambda: self.digest,
             lambda: self.vocabulary,
             lambda: self.process,
             lambda: self.cited_share,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from advisor.catalog import Catalog
-    from advisor.services import Services
+    from advisor.services.calculations import Services
 
 
 class ExitCode(IntEnum):
@@ -124,15 +124,36 @@ def main() -> None:
 )
 @click.option("--workers", type=click.IntRange(1, 256), default=2, show_default=True, help="Server processes.")
 @click.option("--threads", type=click.IntRange(1, 256), default=4, show_default=True, help="Threads of each process.")
-def serve(host: str, port: int, workers: int, threads: int) -> None:
-    """Serve the JSON API, with its documentation at /docs.
+@click.option("--no-worker", is_flag=True, help="Start no worker: others score the batches and send the events.")
+def serve(host: str, port: int, workers: int, threads: int, no_worker: bool) -> None:
+    """Serve the JSON API, with its documentation at /docs, and run a worker.
 
-    Stops on Ctrl-C or SIGTERM, after the requests that are under way (at most 30 seconds).
+    A SQLite database is brought to the newest layout first. Stops on Ctrl-C, or on SIGTERM ADVISOR_DRAIN_SECONDS after
+    saying so at /readyz, once the requests that are under way are answered (at most 30 seconds).
     """
     from advisor.cli.server import run
 
     _catalog()
-    run(host, port, workers, threads)
+    run(host, port, workers, threads, not no_worker)
+
+
+@main.command()
+@click.option(
+    "--with-parent",
+    type=click.IntRange(1),
+    metavar="PID",
+    help="End when that process, which started this one, is gone.",
+)
+@click.option("--part-rows", type=click.IntRange(1), hidden=True, help="The most rows of a part; for tests.")
+def worker(with_parent: int | None, part_rows: int | None) -> None:
+    """Score the batches that were sent, and send events.
+
+    Any number of workers may run, on every machine that shares the database and the folder of files. `advisor serve`
+    runs one by itself. Stops on Ctrl-C or SIGTERM, within seconds: another worker goes on with what it was at.
+    """
+    from advisor.cli.background import run
+
+    run(with_parent, part_rows)
 
 
 MARKETPLACE = click.option("--marketplace", metavar="CODE", help="US, CA, MX, UK, DE, FR, IT, ES, JP, IN or AU.")
@@ -376,7 +397,7 @@ def _contents(catalog: "Catalog") -> str:
 
 def _list_stale(catalog: "Catalog", max_age: int) -> int:
     """List what nobody has confirmed for more than so many days; returns how many."""
-    from advisor.services import today
+    from advisor.services.calculations import today
 
     now = today()
     stale = [one for one in catalog.confirmations() if (now - one.day).days > max_age]
@@ -400,9 +421,119 @@ def db() -> None:
 
 
 @db.command()
-def upgrade() -> None:
-    """Bring the database to the newest layout."""
-    click.echo("There is no database yet, so there is nothing to upgrade.")
+@click.option("--to", default="head", metavar="LAYOUT", help="Which layout; the newest when left out.")
+def upgrade(to: str) -> None:
+    """Bring the database to the newest layout; makes it where there is none."""
+    from advisor.cli.database import upgrade
+
+    upgrade(to)
+
+
+@db.command()
+@click.argument("to")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def downgrade(to: str, yes: bool) -> None:
+    """Bring the database back to the layout TO, or to `base` for none.
+
+    What only later layouts keep is deleted; it is named first.
+    """
+    from advisor.cli.database import downgrade
+
+    downgrade(to, yes)
+
+
+@db.command()
+@click.pass_context
+def check(ctx: click.Context) -> None:
+    """Check the database: its layout, and that everything in it belongs together."""
+    from advisor.cli.database import check
+
+    if check():
+        ctx.exit(ExitCode.FOUND)
+
+
+@db.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def backup(file: Path) -> None:
+    """Copy the database to the new file FILE, while the server goes on.
+
+    The copy of a SQLite database is one too; that of PostgreSQL is an archive for pg_restore.
+    """
+    from advisor.cli.database import backup
+
+    backup(file)
+
+
+@main.group()
+def keys() -> None:
+    """Make, list and revoke API keys."""
+
+
+WORKSPACE = click.option("--workspace", metavar="NAME", help="The keys of this workspace only.")
+
+
+@keys.command()
+@click.option("--workspace", required=True, metavar="NAME", help="Whose key; the workspace is made if there is none.")
+@click.option("--name", default="default", show_default=True, metavar="NAME", help="At most two of a name are live.")
+@click.option("--scope", "scopes", multiple=True, metavar="SCOPE", help="What it may do; everything when left out.")
+@click.option("--expires-in", type=click.IntRange(1, 36_500), metavar="DAYS", help="Never, when left out.")
+@click.option("--publishable", is_flag=True, help="Make one for pages in a browser, which opens no stored data.")
+@click.option(
+    "--origin", "origins", multiple=True, metavar="ORIGIN", help="Where pages are, such as https://a.example."
+)
+def create(
+    workspace: str,
+    name: str,
+    scopes: tuple[str, ...],
+    expires_in: int | None,
+    publishable: bool,
+    origins: tuple[str, ...],
+) -> None:
+    """Make a key and print it, once: only its hash is kept.
+
+    Scopes are sellers, batches and webhooks, each with :read or :write. --scope and --origin are repeatable.
+    """
+    from advisor.cli.access import create
+
+    create(workspace, name, scopes, expires_in, publishable, origins)
+
+
+@keys.command("list")
+@WORKSPACE
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_keys(workspace: str | None, as_json: bool) -> None:
+    """List keys, without their secrets."""
+    from advisor.cli import access
+
+    if as_json:
+        _print_json(access.describe(workspace))
+    else:
+        access.show(workspace)
+
+
+@keys.command()
+@click.argument("key_id", metavar="ID")
+def revoke(key_id: str) -> None:
+    """Revoke the key with the id ID, at once and for good."""
+    from advisor.cli.access import revoke
+
+    revoke(key_id)
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def doctor(ctx: click.Context, as_json: bool) -> None:
+    """Look for what is wrong here: settings, database, clock, disk, rule data, rate limits and workers."""
+    from advisor.cli.doctor import examine, show
+
+    found = examine()
+    if as_json:
+        _print_json(found.answer())
+    else:
+        show(found)
+    if found.faulty:
+        ctx.exit(ExitCode.FOUND)
 
 
 # What the commands share
@@ -419,7 +550,7 @@ def _catalog(data_dir: Path | None = None) -> "Catalog":
 
 
 def _services() -> "Services":
-    from advisor.services import Services
+    from advisor.services.calculations import Services
 
     return Services(_catalog())
 

@@ -12,7 +12,7 @@ from advisor.batch.scoring import Job, Progress, Result, Silent, score
 from advisor.catalog import Catalog
 from advisor.errors import InvalidInput, Problem
 from advisor.inputs import read_day, read_marketplace
-from advisor.services import today
+from advisor.services.calculations import today
 
 EXTENSIONS = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson", ".parquet": "parquet", ".pq": "parquet"}
 
@@ -105,6 +105,9 @@ class _Bars:
     def scoring(self, share: float) -> None:
         """Move the second bar."""
         self.bars.update(self.tasks[1], completed=share * 100)  # type: ignore[attr-defined]
+
+    def check(self) -> None:
+        """Go on: Ctrl-C ends the work by itself."""
 
 
 @contextmanager

@@ -1,15 +1,16 @@
 """The HTTP side: the only place that knows Flask. `create_app` makes the application."""
 
-from typing import Any
-
-import orjson
-from flask import Flask, Response
+from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from advisor import logs
 from advisor.catalog import Catalog
-from advisor.services import Services
+from advisor.services.calculations import Services
 from advisor.settings import Settings
-from advisor.web import api, documentation, logs, problems
+from advisor.store.database import Database
+from advisor.web import api, batches, documentation, health, limits, metrics, problems, sellers, webhooks
+from advisor.web.clients import Clients
+from advisor.web.stored import Routes, Workspaces
 from advisor.web.watch import watched
 
 
@@ -29,24 +30,20 @@ def create_app(settings: Settings | None = None) -> Flask:
     if settings.proxy_hops:
         hops = settings.proxy_hops
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_prefix=hops)  # type: ignore[method-assign]
-    app.wsgi_app = watched(app.wsgi_app)  # type: ignore[assignment, method-assign]
+    app.wsgi_app = metrics.measured(watched(app.wsgi_app))  # type: ignore[assignment, method-assign]
     problems.register(app)
-    _health(app)
-    documentation.register(app, api.blueprint(Services(catalog), settings), catalog)
+    database = app.extensions["advisor.database"] = Database(settings.database_url)
+    health.register(app, settings, database)
+    metrics.register(app, database)
+    blueprint = api.blueprint(Services(catalog), settings)
+    workspaces = Workspaces(settings, database)
+    clients = Clients(workspaces)
+    clients.register(app)
+    limits.register(app, settings)
+    app.before_request(clients.admit)  # once it was counted
+    routes = Routes(blueprint, workspaces)
+    sellers.add(routes, catalog)
+    batches.add(routes, catalog)
+    webhooks.add(routes, settings)
+    documentation.register(app, blueprint, catalog)
     return app
-
-
-def _health(app: Flask) -> None:
-    @app.get("/healthz")
-    def healthz() -> Response:
-        """Say that the process is up."""
-        return _ok({"status": "up"})
-
-    @app.get("/readyz")
-    def readyz() -> Response:
-        """Say that requests can be answered: the rule data is loaded before the first one is taken."""
-        return _ok({"status": "ready"})
-
-
-def _ok(body: dict[str, Any]) -> Response:
-    return Response(orjson.dumps(body), content_type="application/json")

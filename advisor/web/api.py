@@ -1,7 +1,7 @@
 """The JSON API under /v1: each view parses, calls a service and dumps."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -12,10 +12,12 @@ from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
 
 from advisor import answers, inputs
+from advisor.domain.program import Verdict
 from advisor.errors import InvalidInput, Problem
 from advisor.inputs import read_day, read_marketplace
 from advisor.messages import Messages, negotiate
-from advisor.services import Services
+from advisor.services.calculations import Services
+from advisor.services.pages import LONGEST
 from advisor.settings import Settings
 from advisor.web import schemas
 from advisor.web.bodies import read_json
@@ -92,7 +94,7 @@ def blueprint(services: Services, settings: Settings) -> Blueprint:
 
         Holds one account against one or more programs. Nothing is stored. “Not eligible” is an answer, never an error.
         """
-        return _json(services.assessments(_body(settings.max_body), _messages()))
+        return _json(services.assessments(_body(settings.max_body), reader()))
 
     @post("/assessments:batch", inputs.AssessmentBatchRequest, schemas.AssessmentBatchAnswer, schemas.BATCH_EXAMPLE)
     def assessment_batch() -> Response:
@@ -101,7 +103,7 @@ def blueprint(services: Services, settings: Settings) -> Blueprint:
         Each item is the body of an assessment request. An item that cannot be used is answered with its own problem.
         """
         body = _body(settings.max_batch_body, apart="items")
-        return _json(services.assessment_batch(body, _messages(), describe=invalid_body))
+        return _json(services.assessment_batch(body, reader(), describe=invalid_body))
 
     @post("/fee-estimates", inputs.FeeEstimateRequest, schemas.FeeEstimateAnswer, schemas.FEE_ESTIMATE_EXAMPLE)
     def fee_estimates() -> Response:
@@ -110,7 +112,7 @@ def blueprint(services: Services, settings: Settings) -> Blueprint:
         Prices sales by the fee schedule of one marketplace and day, to the minor unit, with the prices that leave a
         profit.
         """
-        return _json(services.fee_estimates(_body(settings.max_body), _messages()))
+        return _json(services.fee_estimates(_body(settings.max_body), reader()))
 
     @post("/advice", inputs.AdviceRequest, schemas.AdviceAnswer, schemas.ADVICE_EXAMPLE)
     def advice() -> Response:
@@ -119,7 +121,7 @@ def blueprint(services: Services, settings: Settings) -> Blueprint:
         Puts eligibility and money together: scenarios of additional B2B sales, quantity discounts and a
         recommendation.
         """
-        return _json(services.advice(_body(settings.max_body), _messages()))
+        return _json(services.advice(_body(settings.max_body), reader()))
 
     @api.get("/programs")
     @api.doc(parameters=[LANGUAGE, IF_NONE_MATCH])
@@ -127,8 +129,8 @@ def blueprint(services: Services, settings: Settings) -> Blueprint:
     @api.alt_response(304, description=NOT_MODIFIED)
     def programs() -> Response:
         """List the programs."""
-        _query()
-        return _cacheable(services.programs(_messages()))
+        read_query()
+        return _cacheable(services.programs(reader()))
 
     @api.get("/programs/<string:program>", parameters=[PROGRAM_ID])
     @api.doc(parameters=[MARKETPLACE, AS_OF, LANGUAGE, IF_NONE_MATCH])
@@ -138,8 +140,8 @@ def blueprint(services: Services, settings: Settings) -> Blueprint:
     @api.alt_response(422, schema=schemas.Problem, description="A query parameter cannot be used.")
     def program(program: str) -> Response:
         """Describe a program."""
-        given = _query("marketplace", "as_of")
-        return _cacheable(services.program(program, given.get("marketplace"), given.get("as_of"), _messages()))
+        given = read_query("marketplace", "as_of")
+        return _cacheable(services.program(program, given.get("marketplace"), given.get("as_of"), reader()))
 
     @api.get("/fee-schedules")
     @api.doc(parameters=[LANGUAGE, IF_NONE_MATCH])
@@ -147,8 +149,8 @@ def blueprint(services: Services, settings: Settings) -> Blueprint:
     @api.alt_response(304, description=NOT_MODIFIED)
     def fee_schedules() -> Response:
         """List the fee schedules."""
-        _query()
-        return _cacheable(services.schedules(_messages()))
+        read_query()
+        return _cacheable(services.schedules(reader()))
 
     @api.get("/fee-schedules/<string:marketplace>", parameters=[SCHEDULE_OF])
     @api.doc(parameters=[AS_OF, LANGUAGE, IF_NONE_MATCH])
@@ -158,23 +160,23 @@ def blueprint(services: Services, settings: Settings) -> Blueprint:
     @api.alt_response(422, schema=schemas.Problem, description="A query parameter cannot be used.")
     def fee_schedule(marketplace: str) -> Response:
         """Describe a fee schedule."""
-        given = _query("as_of")
+        given = read_query("as_of")
         try:
             name = read_marketplace(marketplace)
         except ValidationError:
             name = marketplace
-        return _cacheable(services.schedule(name, given.get("as_of"), _messages()))
+        return _cacheable(services.schedule(name, given.get("as_of"), reader()))
 
     return api
 
 
 def _body(most: int, apart: str | None = None) -> Any:
     """Read the JSON body of a request that has no query."""
-    _query()
+    read_query()
     return read_json(most, apart)
 
 
-def _messages() -> Messages:
+def reader() -> Messages:
     """Pick the reader's language."""
     return _language(request.environ.get("HTTP_ACCEPT_LANGUAGE", ""))
 
@@ -186,10 +188,32 @@ def _language(accept_language: str) -> Messages:
     return negotiate([tag for tag, quality in wanted if quality > 0])
 
 
-_READERS: dict[str, Callable[[Any], Any]] = {"marketplace": read_marketplace, "as_of": read_day}
+def _read_word(choices: Sequence[str]) -> Callable[[str], str]:
+    return inputs.Word(tuple(choices)).read
 
 
-def _query(*known: str) -> dict[str, Any]:
+def _read_limit(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= LONGEST):
+        raise inputs.refuse("out_of_range", f"A page has 1 to {LONGEST} entries.")
+    return int(text)
+
+
+_READERS: dict[str, Callable[[str], Any]] = {
+    "as_of": read_day,
+    "cursor": inputs.Text(1000).read,
+    "endpoint": inputs.Text().read,
+    "format": _read_word(("csv", "ndjson", "parquet")),
+    "group": inputs.Text(inputs.GROUP_LONGEST).read,
+    "limit": _read_limit,
+    "marketplace": read_marketplace,
+    "program": inputs.Text().read,
+    "sort": _read_word(("id", "tightest")),
+    "state": _read_word(("pending", "delivered", "failed")),
+    "verdict": _read_word([one.value for one in Verdict]),
+}
+
+
+def read_query(*known: str) -> dict[str, Any]:
     """Read the query parameters; unknown or repeated ones are refused."""
     found: dict[str, Any] = {}
     problems = []

@@ -18,8 +18,15 @@ CHUNK = 65_536
 def read_json(most: int, apart: str | None = None) -> Any:
     """Read the body as strict JSON of at most `most` bytes; `apart` is that of strict_json.loads.
 
-    Raises ContentTypeRefused, InputTooLarge, UnreadableInput or InvalidInput. The bytes are counted here: a server may
-    hand over a body that ended early, or one without a length, without a word.
+    Raises ContentTypeRefused, InputTooLarge, UnreadableInput or InvalidInput.
+    """
+    return strict_json.loads(read_bytes(most), apart)
+
+
+def read_bytes(most: int) -> bytes:
+    """Read the bytes of a JSON body of at most `most` bytes. Raises ContentTypeRefused, InputTooLarge, UnreadableInput.
+
+    The bytes are counted here: a server may hand over a body that ended early, or one without a length, without a word.
     """
     environ = request.environ
     refused = _why_refused(environ.get("CONTENT_TYPE", ""))
@@ -27,7 +34,7 @@ def read_json(most: int, apart: str | None = None) -> Any:
         raise ContentTypeRefused(refused)
     if environ.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
         raise ContentTypeRefused("A compressed body is not taken: leave Content-Encoding out.")
-    return strict_json.loads(_read_all(environ, most), apart)
+    return _read_all(environ, most)
 
 
 @lru_cache(maxsize=64)

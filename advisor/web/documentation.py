@@ -10,8 +10,9 @@ from flask_smorest import Api, Blueprint
 
 from advisor.catalog import Catalog
 from advisor.inputs import Value, component_schemas
-from advisor.messages import ADVICE_REASONS, ERROR_CODES, REASONS, WARNINGS
+from advisor.messages import ADVICE_REASONS, DELIVERY_FAILURES, ERROR_CODES, REASONS, TREND_REASONS, WARNINGS
 from advisor.web.schemas import Problem
+from advisor.web.stored import SECURITY
 
 ASSETS = ("swagger-ui-bundle.js", "swagger-ui.css", "favicon-32x32.png")
 DOCS_POLICY = (
@@ -46,6 +47,7 @@ def register(app: Flask, blueprint: Blueprint, catalog: Catalog) -> None:
         OPENAPI_VERSION="3.1.0",
     )
     api = DocumentedApi(app)
+    api.spec.components.security_scheme(SECURITY, {"type": "http", "scheme": "bearer"})
     for name, schema in component_schemas(catalog.vocabulary, catalog.program_ids).items():
         api.spec.components.schema(name, schema)
     api.register_blueprint(blueprint)
@@ -92,7 +94,14 @@ def _describe(self: Any, field: Any, **kwargs: Any) -> dict[str, Any]:
 
 
 def _codes() -> dict[str, dict[str, str]]:
-    return {"Reasons": REASONS, "Warnings": WARNINGS, "Recommendation reasons": ADVICE_REASONS, "Errors": ERROR_CODES}
+    return {
+        "Reasons": REASONS,
+        "Warnings": WARNINGS,
+        "Recommendation reasons": ADVICE_REASONS,
+        "Trend reasons": TREND_REASONS,
+        "Delivery failures": DELIVERY_FAILURES,
+        "Errors": ERROR_CODES,
+    }
 
 
 def _document(spec: dict[str, Any]) -> dict[str, Any]:
@@ -100,8 +109,9 @@ def _document(spec: dict[str, Any]) -> dict[str, Any]:
     spec["info"]["description"] = (
         "Holds a marketplace seller's account against Amazon's business program and prices its fees, exactly and with "
         "sources. Money and rates are decimal texts; dates are ISO 8601; unknown fields are refused. The closed lists "
-        "of codes stand with the schemas `Finding` (reasons), `Warn` (warnings), `Reason` (recommendations) and "
-        "`ProblemEntry` (errors)."
+        "of codes stand with the schemas `Finding` (reasons), `Warn` (warnings), `Reason` (recommendations), "
+        "`TrendOfCriterion` (trends), `DeliveryFailure` (deliveries) and `ProblemEntry` (errors). What is stored needs "
+        "an API key; calculations are open, and a key that comes with one has to be good."
     )
     spec["components"]["schemas"].pop("PaginationMetadata", None)
     errors = list(spec["components"]["responses"].values())

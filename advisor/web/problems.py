@@ -8,24 +8,44 @@ import orjson
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from advisor.errors import AdvisorError, InputTooLarge, InvalidInput, Problem, UnknownName, UnreadableInput
-from advisor.services import problems
+from advisor.errors import (
+    AdvisorError,
+    Conflict,
+    Forbidden,
+    InputTooLarge,
+    InvalidInput,
+    NotFound,
+    Problem,
+    StoreFull,
+    StoreUnavailable,
+    Unauthenticated,
+    UnknownName,
+    UnreadableInput,
+)
+from advisor.services.calculations import problems
 from advisor.strict_json import MOST_PROBLEMS
 from advisor.web.watch import ID_KEY
 
 log = logging.getLogger("advisor.web")
 
+RETRY_AFTER = "1"  # seconds
+
 TITLES = {
     400: "The request cannot be read",
+    401: "A valid API key is needed",
+    403: "This key may not do this",
     404: "There is no such thing here",
     405: "This method is not allowed here",
     406: "This representation is not available",
+    409: "What is stored does not allow this now",
     411: "The length of the body is missing",
     413: "The body is too large",
     415: "This content type is not taken",
     422: "Some values cannot be used",
+    429: "Too many requests",
     500: "The advisor failed",
     503: "The advisor is not ready",
+    507: "There is no room left",
 }
 
 
@@ -84,8 +104,33 @@ def register(app: Flask) -> None:
         return problem(415, str(error))
 
     @app.errorhandler(UnknownName)
-    def unknown(error: UnknownName) -> Response:
+    @app.errorhandler(NotFound)
+    def unknown(error: AdvisorError) -> Response:
         return problem(404, str(error))
+
+    @app.errorhandler(Unauthenticated)
+    def unauthenticated(error: Unauthenticated) -> Response:
+        answer = problem(401, str(error))
+        answer.headers["WWW-Authenticate"] = 'Bearer realm="advisor"'
+        return answer
+
+    @app.errorhandler(Forbidden)
+    def forbidden(error: Forbidden) -> Response:
+        return problem(403, str(error))
+
+    @app.errorhandler(Conflict)
+    def conflict(error: Conflict) -> Response:
+        answer = problem(409, error.detail, [Problem("", error.code, error.detail)])
+        if error.code == "in_progress":
+            answer.headers["Retry-After"] = RETRY_AFTER
+        return answer
+
+    @app.errorhandler(StoreUnavailable)
+    def unavailable(error: StoreUnavailable) -> Response:
+        log.warning("database unavailable", exc_info=error, extra={"request_id": request.environ[ID_KEY]})
+        answer = problem(507 if isinstance(error, StoreFull) else 503, str(error))
+        answer.headers["Retry-After"] = RETRY_AFTER
+        return answer
 
     @app.errorhandler(HTTPException)
     def http(error: HTTPException) -> Response:

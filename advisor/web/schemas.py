@@ -4,8 +4,9 @@ from marshmallow import Schema, fields
 
 from advisor.domain.fees import CHANNELS
 from advisor.domain.program import MARKETPLACES
-from advisor.inputs import Value, Word
-from advisor.messages import ADVICE_REASONS, ERROR_CODES, REASONS, WARNINGS
+from advisor.domain.trend import Direction
+from advisor.inputs import EVENTS, Value, Word
+from advisor.messages import ADVICE_REASONS, DELIVERY_FAILURES, ERROR_CODES, REASONS, TREND_REASONS, WARNINGS
 
 ASSESSMENT_EXAMPLE = {
     "marketplace": "US",
@@ -52,6 +53,16 @@ ADVICE_EXAMPLE = {
         }
     ],
 }
+
+SELLER_EXAMPLE = {
+    "marketplace": "US",
+    "name": "Example Tools",
+    "groups": ["north"],
+    "programs": ["enterprise-mall"],
+    "facts": {"selling_plan": "professional", "fulfillment": "seller"},
+}
+SNAPSHOT_EXAMPLE = {"as_of": "2026-11-22", "metrics": ASSESSMENT_EXAMPLE["metrics"]}
+ACCOUNTS_EXAMPLE = "seller_id,marketplace,order_defect_rate_count,order_defect_rate_of\nA1EXAMPLE,US,3,1200\n"
 
 
 class Decimal(Value):
@@ -105,6 +116,14 @@ class DayOrNull(Day):
 
     def __init__(self) -> None:
         super().__init__(required=True)
+        self.allow_none = True
+
+
+class WordOrNull(Word):
+    """One of listed words that is always there and may be null."""
+
+    def __init__(self, choices: tuple[str, ...]) -> None:
+        super().__init__(choices, required=True)
         self.allow_none = True
 
 
@@ -640,3 +659,259 @@ class AdviceAnswer(Schema):
     lines = many(LineAdvice)
     totals = many(ScenarioTotal)
     recommendation = one(Recommendation)
+
+
+class Previous(Schema):
+    """The verdict before the present one."""
+
+    verdict = Word(VERDICT, required=True)
+    score = number_or_null()
+
+
+class Standing(Schema):
+    """Where a seller stands with a program: its newest assessment, and the tightest required criterion."""
+
+    program = string()
+    verdict = Word(VERDICT, required=True)
+    score = number_or_null()
+    tightest = string_or_null()
+    as_of = Day(required=True)
+    assessment = string()
+    previous = one_or_null(Previous)
+
+
+class Instant(Value):
+    """A time in UTC."""
+
+    def json_schema(self) -> dict[str, object]:
+        return {"type": "string", "format": "date-time"}
+
+
+class InstantOrNull(Instant):
+    """A time that is always there and may be null."""
+
+    def __init__(self) -> None:
+        super().__init__(required=True)
+        self.allow_none = True
+
+
+class KeptSeller(Schema):
+    """An account that is kept."""
+
+    id = string()
+    marketplace = Word(MARKETPLACES, required=True)
+    name = string_or_null()
+    groups = fields.List(fields.String(), required=True)
+    programs = fields.List(fields.String(), required=True)
+    facts = fields.Dict(required=True)
+    created_at = Instant(required=True)
+    updated_at = Instant(required=True)
+    standings = many(Standing)
+
+
+class SellerPage(Schema):
+    """A page of sellers; `next` is null on the last."""
+
+    items = many(KeptSeller)
+    next = string_or_null()
+
+
+class KeptAssessment(Assessment):
+    """An assessment with the id it is kept under."""
+
+    id = string()
+
+
+class JudgedSnapshot(Schema):
+    """A snapshot, and how it was judged."""
+
+    id = string()
+    seller = string()
+    marketplace = Word(MARKETPLACES, required=True)
+    as_of = Day(required=True)
+    created_at = Instant(required=True)
+    assessments = many(KeptAssessment)
+
+
+class KeptSnapshot(Schema):
+    """A snapshot as it was sent, and the ids of its assessments."""
+
+    id = string()
+    seller = string()
+    as_of = Day(required=True)
+    created_at = Instant(required=True)
+    numbers = fields.Dict(required=True)
+    assessments = fields.List(fields.String(), required=True)
+
+
+class Judged(Schema):
+    """An assessment in short. `rules` names the rule data that judged it."""
+
+    id = string()
+    snapshot = string()
+    program = string()
+    marketplace = Word(MARKETPLACES, required=True)
+    as_of = Day(required=True)
+    verdict = Word(VERDICT, required=True)
+    score = number_or_null()
+    tightest = string_or_null()
+    rules = string()
+    created_at = Instant(required=True)
+
+
+class JudgedInFull(Judged):
+    """An assessment in full."""
+
+    assessment = one(Assessment)
+
+
+class JudgedPage(Schema):
+    """A page of assessments; `next` is null on the last."""
+
+    items = many(Judged)
+    next = string_or_null()
+
+
+class BatchProblem(Schema):
+    """Why a batch failed."""
+
+    code = Word(tuple(ERROR_CODES), required=True)
+    detail = string()
+    errors = many(ProblemEntry)
+
+
+class KeptBatch(Schema):
+    """A file of accounts that is, or was, scored. `results` and `rejects` are there once it is done."""
+
+    id = string()
+    state = Word(("queued", "running", "done", "failed"), required=True)
+    format = Word(("csv", "ndjson", "parquet"), required=True)
+    program = string()
+    marketplace = string_or_null()
+    as_of = Day(required=True)
+    set = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+    size = number()
+    digest = string()
+    rows = number_or_null()
+    rows_done = number()
+    scored = number()
+    rejected = number()
+    created_at = Instant(required=True)
+    started_at = InstantOrNull()
+    finished_at = InstantOrNull()
+    problem = one_or_null(BatchProblem)
+    results = string_or_null()
+    rejects = string_or_null()
+
+
+class BatchPage(Schema):
+    """A page of batches; `next` is null on the last."""
+
+    items = many(KeptBatch)
+    next = string_or_null()
+
+
+class TrendPoint(Schema):
+    """A value on a day, and how it was judged then."""
+
+    as_of = Day(required=True)
+    observed = one_or_null(Observed)
+    outcome = Word(OUTCOME, required=True)
+    threshold = Anything(required=True)
+
+
+class TrendOfCriterion(Schema):
+    """A criterion over time. `crosses_on` is the first day on which the line is on the other side of the bar."""
+
+    criterion = string()
+    metric = string()
+    window_days = number_or_null()
+    segment = string_or_null()
+    level = string()
+    comparison = string_or_null()
+    threshold = Anything(required=True)
+    points = many(TrendPoint)
+    direction = WordOrNull(tuple(Direction))
+    crosses_on = DayOrNull()
+    reason = Code(TREND_REASONS)
+    points_used = number()
+    span_days = number()
+    message = string()
+
+
+class Trends(Schema):
+    """A seller's metrics over time, and how they are read."""
+
+    seller = string()
+    program = string()
+    method = string()
+    criteria = many(TrendOfCriterion)
+
+
+WEBHOOK_ENDPOINT_EXAMPLE = {
+    "url": "https://hooks.example.com/advisor",
+    "description": "The weekly review",
+    "events": ["seller.verdict_changed"],
+}
+DELIVERY_STATES = ("pending", "delivered", "failed")
+
+
+class KeptEndpoint(Schema):
+    """Where events are sent; `disabled` says why nothing is sent there any more."""
+
+    id = string()
+    url = string()
+    description = string_or_null()
+    events = fields.List(Word(EVENTS, required=True), required=True)
+    secret_version = number()
+    old_secret_until = InstantOrNull()
+    disabled = string_or_null()
+    created_at = Instant(required=True)
+
+
+class EndpointWithSecret(KeptEndpoint):
+    """An endpoint with the secret that signs its events, which is shown only now."""
+
+    secret = string()
+
+
+class EndpointList(Schema):
+    """The endpoints of a workspace."""
+
+    items = many(KeptEndpoint)
+
+
+class DeliveryFailure(Schema):
+    """Why the last attempt did not succeed."""
+
+    code = Code(DELIVERY_FAILURES)
+    detail = string()
+
+
+class Delivery(Schema):
+    """One event for one endpoint. `event_id` is its webhook-id; `status` is what the receiver answered last."""
+
+    id = string()
+    endpoint = string()
+    event = Word((*EVENTS, "webhook.test"), required=True)
+    event_id = string()
+    state = Word(DELIVERY_STATES, required=True)
+    attempts = number()
+    status = number_or_null()
+    failure = one_or_null(DeliveryFailure)
+    next_attempt_at = InstantOrNull()
+    created_at = Instant(required=True)
+    finished_at = InstantOrNull()
+
+
+class DeliveryInFull(Delivery):
+    """A delivery with what is sent."""
+
+    payload = fields.Dict(required=True)
+
+
+class DeliveryPage(Schema):
+    """A page of deliveries; `next` is null on the last."""
+
+    items = many(Delivery)
+    next = string_or_null()

@@ -1,0 +1,76 @@
+"""Parts of a file as files of their own: scored one by one, by whoever comes, and joined when all are there.
+
+A part is a directory with one file of results in each format and one of rejects. It is complete before it gets its
+name, and so is what is joined: whoever finds a file finds all of it.
+"""
+
+import os
+import shutil
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from advisor.batch.scoring import (
+    FORMATS,
+    REJECTS_HEADER,
+    PartResult,
+    Scoring,
+    join_parquet,
+    join_text,
+    locked_engine,
+    write_rejects,
+)
+
+REJECTS = "rejects.csv"
+
+
+def scored_name(target_format: str) -> str:
+    """Name the file of results of a format."""
+    return f"scored.{target_format}"
+
+
+def score_part(run: Scoring, number: int, into: Path) -> PartResult:
+    """Score a part into the new directory `into`, in every format; it is there whole, or not at all.
+
+    It is written in the run's own directory, the only one that the engine may touch, on the same disk.
+    """
+    made = run.work / f"part-{number}"
+    shutil.rmtree(made, ignore_errors=True)
+    made.mkdir()
+    write = {
+        one: partial(run.copy, target_format=one, path=made / scored_name(one), header=number == 0) for one in FORMATS
+    }
+    result = run.score(number, write)
+    with (made / REJECTS).open("w", encoding="utf-8", newline="") as out:
+        write_rejects(out, [REJECTS_HEADER] if number == 0 else [])
+        write_rejects(out, result.rejects)
+    for path in made.iterdir():
+        _sync(path)
+    _sync(made)
+    made.rename(into)
+    _sync(into.parent)
+    return result
+
+
+def join(parts: Sequence[Path], into: Path, work: Path) -> None:
+    """Join the parts' files, in order, into files of the same names in `into`, by way of the directory `work`."""
+    for name in (*map(scored_name, FORMATS), REJECTS):
+        pieces, made = [part / name for part in parts], work / name
+        made.unlink(missing_ok=True)
+        if name == scored_name("parquet"):
+            with locked_engine(into, None, None) as engine:
+                join_parquet(engine, pieces, made)
+        else:
+            join_text(pieces, made)
+        _sync(made)
+        made.replace(into / name)
+    _sync(into)
+
+
+def _sync(path: Path) -> None:
+    """Bring a file, or the names in a directory, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

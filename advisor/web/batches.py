@@ -1,0 +1,228 @@
+"""Files of accounts, under /v1/batches: taken in whole, scored by a worker, handed out."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from flask import Response, request, send_file
+from marshmallow import ValidationError
+from sqlalchemy import Connection
+from werkzeug.datastructures import MultiDict
+
+from advisor import inputs
+from advisor.catalog import Catalog
+from advisor.errors import InvalidInput, Problem, StoreUnavailable
+from advisor.services import batches, idempotency
+from advisor.services.batches import Order
+from advisor.services.calculations import today
+from advisor.services.idempotency import Reply
+from advisor.services.keys import Caller
+from advisor.store.database import new_id
+from advisor.web import schemas
+from advisor.web.api import AS_OF, MARKETPLACE, read_query
+from advisor.web.stored import BINARY, CURSOR, LIMIT, Routes, asked_once, parameter, reply
+from advisor.web.uploads import ANY_TYPE, MULTIPART, TYPES, Upload, taken_in
+
+FORMATS = ("csv", "ndjson", "parquet")
+MIMETYPES = {
+    "csv": "text/csv; charset=utf-8",
+    "ndjson": "application/x-ndjson",
+    "parquet": "application/vnd.apache.parquet",
+}
+FORMAT = parameter("format", "What the file is, where its content type does not tell.", enum=FORMATS)
+WANTED = parameter(
+    "format", "What the results are to be; as the file was sent, or by Accept, when left out.", enum=FORMATS
+)
+SET = {
+    **parameter("set", "NAME=VALUE fills a column that the file does not have; repeatable.", type="array"),
+    "style": "form",
+    "explode": True,
+}
+SET["schema"] = {"type": "array", "items": {"type": "string", "pattern": "^[^=]+=", "maxLength": 200}}
+SINGLE = ("program", "marketplace", "as_of", "format")
+ONE = "/batches/<string:batch>"
+
+
+def add(routes: Routes, catalog: Catalog) -> None:
+    """Add the routes."""
+    settings = routes.workspaces.settings
+    files = settings.files_dir.absolute()
+    program = parameter("program", "The program to score by; enterprise-mall when left out.", enum=catalog.program_ids)
+    query = (program, MARKETPLACE, AS_OF, FORMAT, SET)
+    fields = {one["name"]: one["schema"] for one in query}
+    given: dict[str, dict[str, Any]] = {kind: {"schema": BINARY} for kind in [*TYPES, ANY_TYPE]}
+    given["text/csv"]["example"] = schemas.ACCOUNTS_EXAMPLE
+    form: dict[str, Any] = {"type": "object", "properties": {"file": BINARY, **fields}, "required": ["file"]}
+    form["additionalProperties"] = False
+
+    @routes.upload(
+        "/batches",
+        "batches:write",
+        takes={**given, MULTIPART: {"schema": form}},
+        gives=schemas.KeptBatch,
+        query=query,
+    )
+    def post_batch(caller: Caller) -> Reply:
+        """Score a file of accounts.
+
+        CSV, NDJSON or Parquet, as the body or as the part `file` of a form, with a Content-Length. It is taken in whole
+        or not at all (Content-Digest or Repr-Digest is checked), and scored by a worker: ask for its state.
+        """
+        batch_id = new_id("bat")
+        with taken_in(settings, files / "incoming" / batch_id) as upload:
+            order = _order(catalog, upload)
+            _look_at(upload, order, catalog)
+            asked = asked_once(caller, b"", upload.digest)
+
+            def keep(connection: Connection) -> Reply:
+                place = batches.folder(files, batch_id)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                upload.path.parent.rename(place)
+                _sync(place.parent)
+                batches.create(connection, caller.workspace, batch_id, order, upload.size, upload.digest)
+                made = batches.get(connection, caller.workspace, batch_id)
+                return reply(202, made, Location=f"/v1/batches/{batch_id}")
+
+            try:
+                return idempotency.once(routes.workspaces.database, asked, keep)
+            except StoreUnavailable:
+                raise  # it may have been kept after all; if not, the file is swept
+            except BaseException:
+                shutil.rmtree(batches.folder(files, batch_id), ignore_errors=True)
+                raise
+
+    @routes.route("GET", "/batches", "batches:read", gives=schemas.BatchPage, query=(LIMIT, CURSOR))
+    def list_batches(connection: Connection, caller: Caller) -> Reply:
+        """List batches.
+
+        The newest first, page by page.
+        """
+        return reply(200, batches.listing(connection, caller.workspace, **read_query("limit", "cursor")))
+
+    @routes.route("GET", ONE, "batches:read", gives=schemas.KeptBatch, refuses=(404,))
+    def get_batch(connection: Connection, caller: Caller, batch: str) -> Reply:
+        """Describe a batch.
+
+        Its state, and how many of its rows are done.
+        """
+        read_query()
+        return reply(200, batches.get(connection, caller.workspace, batch))
+
+    @routes.route("DELETE", ONE, "batches:write", status=204, refuses=(404,))
+    def delete_batch(connection: Connection, caller: Caller, batch: str) -> Reply:
+        """Delete a batch.
+
+        Whatever its state: one that is being scored is cancelled. Its files are removed.
+        """
+        read_query()
+        batches.remove(connection, caller.workspace, batch)
+        shutil.rmtree(batches.folder(files, batch), ignore_errors=True)
+        return reply(204)
+
+    @routes.download(f"{ONE}/results", "batches:read", MIMETYPES.values(), query=(WANTED,))
+    def get_results(connection: Connection, caller: Caller, batch: str) -> Response:
+        """Get the results.
+
+        Every row that could be scored, in the order of the file, as `advisor score` writes it.
+        """
+        given = read_query("format")
+        sent_as = batches.finished(connection, caller.workspace, batch)
+        target = given.get("format") or _accepted(sent_as)
+        return _sent(batches.scored_path(files, batch, target), MIMETYPES[target], f"{batch}.{target}")
+
+    @routes.download(f"{ONE}/rejects", "batches:read", ["text/csv"])
+    def get_rejects(connection: Connection, caller: Caller, batch: str) -> Response:
+        """Get the rejects.
+
+        Every row that could not be scored, with its number, column, code and reason.
+        """
+        read_query()
+        batches.finished(connection, caller.workspace, batch)
+        path = batches.folder(files, batch) / batches.REJECTS
+        return _sent(path, MIMETYPES["csv"], f"{batch}.rejects.csv")
+
+
+def _order(catalog: Catalog, upload: Upload) -> Order:
+    """Read what is wanted of a file, from the query and the fields of the form. Raises InvalidInput."""
+    given: MultiDict[str, str] = MultiDict(request.args)
+    given.update(upload.fields)
+    problems: list[Problem] = []
+    found: dict[str, Any] = {}
+    readers = {
+        "program": inputs.Word(tuple(catalog.program_ids)).read,
+        "marketplace": inputs.read_marketplace,
+        "as_of": inputs.read_day,
+        "format": inputs.Word(FORMATS).read,
+    }
+    for name, values in given.lists():
+        if name == "set":
+            continue
+        if name not in SINGLE:
+            detail = f"There is no such parameter. Allowed are {', '.join((*SINGLE, 'set'))}."
+            problems.append(Problem(f"?{name[:80]}", "unknown_field", detail))
+        elif len(values) > 1:
+            problems.append(Problem(f"?{name}", "duplicate_key", "This parameter stands twice. Give it once."))
+        else:
+            try:
+                found[name] = readers[name](values[0])
+            except ValidationError as error:
+                problems.append(Problem(f"?{name}", error.messages.code, error.messages.detail))  # type: ignore[union-attr]
+    constants = _constants(given.getlist("set"), problems)
+    kind = found.get("format") or upload.format
+    if kind is None and not problems:
+        detail = "Say what the file is: csv, ndjson or parquet, by this parameter or by the content type."
+        problems.append(Problem("?format", "missing", detail))
+    if problems:
+        raise InvalidInput(problems)
+    return Order(
+        format=str(kind),
+        program=found.get("program", "enterprise-mall"),
+        marketplace=found.get("marketplace"),
+        as_of=found.get("as_of") or today(),
+        constants=constants,
+    )
+
+
+def _constants(given: list[str], problems: list[Problem]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for one in given:
+        name, equals, value = one.partition("=")
+        if not name or not equals or "\0" in one or len(one) > 200:
+            problems.append(
+                Problem("?set", "wrong_value", "This has to be NAME=VALUE, such as selling_plan=professional.")
+            )
+        elif name in found:
+            problems.append(Problem("?set", "duplicate_name", f"{name[:80]} is set twice. Set it once."))
+        found[name] = value
+    return found
+
+
+def _look_at(upload: Upload, order: Order, catalog: Catalog) -> None:
+    """Refuse at once a file that cannot be used as a whole. Raises UnreadableInput, InvalidInput."""
+    from advisor.batch.scoring import Terms, look_at  # the engine takes a second to load, and only files need it
+
+    work = upload.path.parent / "looked-at"
+    work.mkdir()
+    terms = Terms(order.program, order.as_of, order.marketplace, order.constants)
+    look_at(upload.path, order.format, terms, catalog, work)
+    shutil.rmtree(work)
+
+
+def _accepted(otherwise: str) -> str:
+    """Pick the format that the reader asks for by Accept."""
+    types = {mimetype.partition(";")[0]: name for name, mimetype in MIMETYPES.items()}
+    offered = [MIMETYPES[otherwise].partition(";")[0], *types]
+    return types[request.accept_mimetypes.best_match(offered, offered[0]) or offered[0]]
+
+
+def _sent(path: Path, mimetype: str, name: str) -> Response:
+    return send_file(path, mimetype=mimetype, as_attachment=True, download_name=name, max_age=0)
+
+
+def _sync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

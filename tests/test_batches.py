@@ -1,0 +1,189 @@
+"""Batches over HTTP: a file is taken in whole or not at all, scored by a worker, and handed out."""
+
+import base64
+import hashlib
+from collections.abc import Callable
+from datetime import date
+from io import BytesIO
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from advisor.batch.scoring import Job, score
+from advisor.catalog import Catalog
+from advisor.services import batches
+from advisor.services.webhooks import announce
+from advisor.settings import Settings
+from advisor.store.database import Database
+from advisor.worker import Worker
+
+pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
+CSV = {"Content-Type": "text/csv"}
+ACCOUNTS = (
+    b"seller_id,marketplace,order_defect_rate_count,order_defect_rate_of,category,price\n"
+    b"A1,US,3,1200,jewelry,300.00\n"
+    b"A2,US,9,1200,jewelry,12.00\n"
+    b"A3,UK,0,0,,\n"
+    b"A4,XX,1,100,jewelry,5\n"
+    b"A5,JP,1,900,,\n"
+)
+HERE = "/v1/batches?as_of=2026-11-22&set=selling_plan=professional"
+
+Work = Callable[[], None]
+
+
+@pytest.fixture
+def work(settings: Settings, database: Database, catalog: Catalog) -> Work:
+    """Score every batch that waits."""
+
+    def run() -> None:
+        worker = Worker(settings, database, catalog, announce, part_rows=2)
+        while worker.score_next(Event()):
+            pass
+
+    return run
+
+
+def send(workspace: Any, body: bytes = ACCOUNTS, path: str = HERE, **headers: str) -> Any:
+    """Send a file; returns the answer."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return workspace.post(path, data=body, headers={**CSV, **named})
+
+
+def refusal(answer: Any, status: int) -> str:
+    """Check that it is a problem of this status; gives its first code."""
+    assert (answer.status_code, answer.content_type) == (status, "application/problem+json"), answer.text
+    return str(answer.json["errors"][0]["code"]) if answer.json["errors"] else ""
+
+
+def nothing_is_kept(workspace: Any, settings: Settings) -> bool:
+    """Tell whether there is neither a batch nor a file."""
+    files = [path for path in settings.files_dir.rglob("*") if path.is_file()]
+    return not workspace.get("/v1/batches").json["items"] and not files
+
+
+def test_a_file_is_scored_as_the_command_scores_it(
+    workspace: Any, work: Work, catalog: Catalog, tmp_path: Path
+) -> None:
+    sent = send(workspace)
+    assert (sent.status_code, sent.json["state"], sent.json["size"]) == (202, "queued", len(ACCOUNTS))
+    place = sent.headers["Location"]
+    assert workspace.get(f"{place}/results").status_code == 409
+    work()
+    done = workspace.get(place).json
+    assert (done["state"], done["rows"], done["rows_done"], done["scored"], done["rejected"]) == ("done", 5, 5, 4, 1)
+    source = tmp_path / "in.csv"
+    source.write_bytes(ACCOUNTS)
+    for one in ("csv", "ndjson", "parquet"):
+        target = tmp_path / f"out.{one}"
+        constants = {"selling_plan": "professional"}
+        score(Job(source, "csv", target, one, "enterprise-mall", date(2026, 11, 22), constants=constants), catalog)
+        got = workspace.download(f"{done['results']}?format={one}")
+        assert got.headers["Content-Disposition"] == f"attachment; filename={done['id']}.{one}"
+        if one == "parquet":
+            theirs, ours = pq.read_table(target), pq.read_table(BytesIO(got.data))
+            assert theirs.cast(ours.schema).equals(ours)
+        else:
+            assert got.data == target.read_bytes()
+    assert workspace.download(done["results"], headers={"Accept": "application/x-ndjson"}).data.startswith(b"{")
+    assert workspace.download(done["results"]).mimetype == "text/csv"
+    assert workspace.download(done["rejects"]).data == (tmp_path / "out.parquet.rejects.csv").read_bytes()
+
+
+def test_a_form_and_each_format_are_taken(workspace: Any, work: Work, tmp_path: Path) -> None:
+    ndjson = b'{"seller_id": "A1", "marketplace": "US", "order_defect_rate": "0.001"}\n'
+    form = {"file": (BytesIO(ndjson), "accounts.ndjson"), "as_of": "2026-11-22", "set": "selling_plan=professional"}
+    sent = workspace.post("/v1/batches", data=form)
+    assert (sent.status_code, sent.json["format"], sent.json["set"]) == (
+        202,
+        "ndjson",
+        {"selling_plan": "professional"},
+    )
+    pq.write_table(
+        pa.table({"seller_id": ["A1"], "marketplace": ["US"], "late_shipment_rate": ["0.01"]}), tmp_path / "a"
+    )
+    data = (tmp_path / "a").read_bytes()
+    other = {"Content-Type": "application/octet-stream"}
+    assert workspace.post("/v1/batches?format=parquet", data=data, headers=other).status_code == 202
+    assert refusal(workspace.post("/v1/batches", data=data, headers=other), 422) == "missing"
+    work()
+    assert [one["state"] for one in workspace.get("/v1/batches").json["items"]] == ["done", "done"]
+    assert [one["format"] for one in workspace.get("/v1/batches").json["items"]] == ["parquet", "ndjson"]
+
+
+@pytest.mark.parametrize("header", ["Content-Digest", "Repr-Digest"])
+def test_a_digest_is_checked(workspace: Any, settings: Settings, header: str) -> None:
+    right = base64.b64encode(hashlib.sha256(ACCOUNTS).digest()).decode()
+    wrong = base64.b64encode(hashlib.sha256(b"else").digest()).decode()
+    for text in (f"sha-256=:{wrong}:", "sha-256=:no:", right, f"sha-256=:{right}:, sha-512=:{wrong}:"):
+        assert refusal(send(workspace, **{header: text}), 400) == "body_mismatch"
+    assert nothing_is_kept(workspace, settings)
+    assert send(workspace, **{header: f"unknown=:AAAA:, sha-256=:{right}:"}).status_code == 202
+
+
+def test_what_cannot_be_used_is_refused_at_once_and_nothing_is_kept(workspace: Any, settings: Settings) -> None:
+    for body, status, code in (
+        (b"seller_id,marketplace\n", 400, "no_rows"),
+        (b"\x1f\x8b\x08" + bytes(100), 400, "not_csv"),
+        (b"marketplace,order_defect_rate\nUS,0.1\n", 422, "missing"),
+        (b"seller_id,marketplace,seller_id\nA,US,B\n", 422, "duplicate_name"),
+    ):
+        assert refusal(send(workspace, body), status) == code, body
+    assert refusal(send(workspace, path=f"{HERE}&program=nope"), 422) == "not_allowed"
+    assert refusal(send(workspace, path=f"{HERE}&colour=red"), 422) == "unknown_field"
+    assert refusal(send(workspace, path=f"{HERE}&as_of=2026-11-23"), 422) == "duplicate_key"
+    assert refusal(send(workspace, path="/v1/batches?set=oops"), 422) == "wrong_value"
+    refusal(workspace.post(HERE, data=ACCOUNTS, headers={"Content-Type": "text/plain"}), 415)
+    refusal(send(workspace, Content_Encoding="gzip"), 415)
+    refusal(workspace.post(HERE, data={"file": "no file"}), 415)
+    refused = workspace.post(HERE, data={"other": (BytesIO(ACCOUNTS), "a.csv")})
+    assert refusal(refused, 422) == "missing"
+    assert nothing_is_kept(workspace, settings)
+
+
+def test_a_file_needs_a_length_and_room(workspace: Any, settings: Settings, set_up_with: Callable[..., Any]) -> None:
+    chunked = {"wsgi.input_terminated": True, "wsgi.input": BytesIO(ACCOUNTS)}
+    answer = workspace.post(HERE, headers={**CSV, "Transfer-Encoding": "chunked"}, environ_overrides=chunked)
+    refusal(answer, 411)
+    refusal(send(set_up_with(max_upload=100)), 413)
+    refusal(send(set_up_with(free_space=2**60)), 507)
+    assert nothing_is_kept(workspace, settings)
+
+
+def test_the_same_file_with_a_key_is_one_batch(workspace: Any) -> None:
+    first = send(workspace, Idempotency_Key="one")
+    again = send(workspace, Idempotency_Key="one")
+    assert (first.data, first.headers["Location"]) == (again.data, again.headers["Location"])
+    assert refusal(send(workspace, ACCOUNTS + b"A6,US,1,2,,\n", Idempotency_Key="one"), 422) == "key_reused"
+    assert len(workspace.get("/v1/batches").json["items"]) == 1
+
+
+def test_a_deleted_batch_is_gone_with_its_files(workspace: Any, work: Work, settings: Settings) -> None:
+    place = send(workspace).headers["Location"]
+    work()
+    assert workspace.delete(place).status_code == 204
+    assert workspace.get(place).status_code == 404
+    assert workspace.delete(place).status_code == 404
+    assert nothing_is_kept(workspace, settings)
+
+
+def test_a_file_that_turns_out_to_be_unusable_fails_with_the_reason(workspace: Any, work: Work) -> None:
+    body = b"seller_id,marketplace,order_defect_rate\nA1,US,0.1\nA2,US,0.2\n"
+    place = send(workspace, body, "/v1/batches?set=selling_plan=gold").headers["Location"]
+    work()
+    failed = workspace.get(place).json
+    assert (failed["state"], failed["results"]) == ("failed", None)
+    assert [one["pointer"] for one in failed["problem"]["errors"]] == ["--set selling_plan"]
+    assert refusal(workspace.get(f"{place}/results"), 409) == "not_finished"
+
+
+def test_files_of_nobody_are_swept_when_they_are_old(settings: Settings) -> None:
+    for name in ("batches/bat_1", "batches/bat_2", "incoming/bat_3"):
+        (settings.files_dir / name).mkdir(parents=True)
+    assert batches.sweep(settings.files_dir, {"bat_2"}, before=0) == 0
+    assert batches.sweep(settings.files_dir, {"bat_2"}, before=2**40) == 2
+    assert [path.name for path in (settings.files_dir / "batches").iterdir()] == ["bat_2"]
