@@ -10,7 +10,7 @@ from advisor.settings import Settings
 from advisor.store.database import Database
 from advisor.web import api, batches, documentation, health, limits, metrics, problems, sellers, webhooks
 from advisor.web.clients import Clients
-from advisor.web.stored import Routes, Workspaces
+from advisor.web.stored import Id, Routes, Workspaces
 from advisor.web.watch import watched
 
 
@@ -25,6 +25,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     catalog.load_all()
     app = Flask("advisor", static_folder=None, template_folder="web/templates")
     app.url_map.merge_slashes = False
+    app.url_map.converters["id"] = Id
     if settings.trusted_hosts:
         app.config["TRUSTED_HOSTS"] = list(settings.trusted_hosts)
     if settings.proxy_hops:

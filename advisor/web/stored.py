@@ -17,6 +17,7 @@ from flask import Response, request
 from flask_smorest import Blueprint
 from marshmallow import Schema
 from sqlalchemy import Connection
+from werkzeug.routing import BaseConverter
 
 from advisor.errors import StoreUnavailable, Unauthenticated, UnreadableInput
 from advisor.services import idempotency, keys
@@ -90,6 +91,12 @@ _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _BEARER = re.compile(r"Bearer +([\x21-\x7e]{1,200}) *", re.IGNORECASE)
 
 View = Callable[..., Reply]
+
+
+class Id(BaseConverter):
+    """An id in an address, which ends at the colon of what is to be done."""
+
+    regex = "[^:]+"
 
 
 class Workspaces:

@@ -17,8 +17,8 @@ from advisor.web.stored import CURSOR, LIMIT, Routes, parameter, reply
 
 STATE = parameter("state", "Only deliveries in this state.", enum=list(schemas.DELIVERY_STATES))
 ENDPOINT = parameter("endpoint", "Only deliveries to this endpoint.", type="string", minLength=1, maxLength=200)
-ONE_ENDPOINT = "/webhook-endpoints/<string:endpoint>"
-ONE_DELIVERY = "/webhook-deliveries/<string:delivery>"
+ONE_ENDPOINT = "/webhook-endpoints/<id:endpoint>"
+ONE_DELIVERY = "/webhook-deliveries/<id:delivery>"
 
 
 def add(routes: Routes, settings: Settings) -> None:
