@@ -106,6 +106,8 @@ class Text(Value):
             raise refuse("not_text", "This has to be a text.")
         if not 1 <= len(value) <= self.longest:
             raise refuse("wrong_length", f"This text has {len(value)} characters; it may have 1 to {self.longest}.")
+        if "\0" in value:
+            raise refuse("nul_character", "This text holds a NUL character. Remove it.")
         return value
 
 

@@ -156,3 +156,12 @@ def test_a_trend_shows_the_values_the_direction_and_the_day_of_the_crossing(work
     by_name = {one["criterion"]: one for one in workspace.get("/v1/sellers/A2/trend").json["criteria"]}
     assert (by_name["return"]["reason"], by_name["return"]["points"][0]["observed"]["rate"]) == ("no_bar", "0.1")
     assert by_name["late-shipment-30d"]["reason"] == "not_enough_points"
+
+
+def test_a_nul_in_an_address_is_nobodys_id(workspace: Any) -> None:
+    for path in ("/v1/sellers/a%00b", "/v1/batches/a%00", "/v1/batches/a%00/rejects", "/v1/webhook-endpoints/a%00"):
+        assert workspace.get(path).status_code == 404
+    assert workspace.post("/v1/sellers/a%00/snapshots", json={}).status_code == 404
+    for path in ("/v1/sellers?group=a%00", "/v1/webhook-deliveries?endpoint=a%00"):
+        refused = workspace.get(path)
+        assert (refused.status_code, refused.json["errors"][0]["code"]) == (422, "nul_character")

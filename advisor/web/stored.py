@@ -169,6 +169,7 @@ class Routes:
         def decorate(view: View) -> View:
             def answer(**place: str) -> Response:
                 given_key()
+                _check_ids(place)
                 given = completed(self._reply(view, method, scope, takes is not None, place))
                 self.workspaces.note_use()
                 return _response(given)
@@ -218,6 +219,7 @@ class Routes:
 
         def decorate(view: Callable[..., Response]) -> Callable[..., Response]:
             def answer(**place: str) -> Response:
+                _check_ids(place)
                 with self.workspaces.database.reading() as connection:
                     caller = self.workspaces.caller_on(connection)
                     caller.require(scope)
@@ -279,6 +281,13 @@ class Routes:
             return idempotency.once(database, asked, lambda connection: view(connection, caller, **given))
         with database.writing() as connection:
             return view(connection, allowed(workspaces.caller_on(connection)), **given)
+
+
+def _check_ids(place: Mapping[str, str]) -> None:
+    """Answer 404 for an id with a NUL: nothing has one, and PostgreSQL takes no text with one. Raises NotFound."""
+    for kind, name in place.items():
+        if "\0" in name:
+            raise NotFound(kind, name)
 
 
 def asked_once(caller: Caller, data: bytes, digest: str = "") -> Asked | None:
