@@ -19,7 +19,7 @@ from marshmallow import Schema
 from sqlalchemy import Connection
 from werkzeug.routing import BaseConverter
 
-from advisor.errors import StoreUnavailable, Unauthenticated, UnreadableInput
+from advisor.errors import NotFound, StoreUnavailable, Unauthenticated, UnreadableInput
 from advisor.services import idempotency, keys
 from advisor.services.calculations import Answer
 from advisor.services.idempotency import Asked, Reply
