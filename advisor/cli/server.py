@@ -150,13 +150,13 @@ class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
 
     def wait_for_signals(self, timeout: float = 1.0) -> list[int]:
         if self.stop_at is not None:
-            timeout = min(timeout, self.stop_at - time.monotonic())
-            if timeout <= 0:
-                raise StopIteration
+            timeout = max(0.0, min(timeout, self.stop_at - time.monotonic()))
         signals: list[int] = super().wait_for_signals(timeout)
         return signals
 
     def manage_workers(self) -> None:
+        if self.stop_at is not None and time.monotonic() >= self.stop_at:
+            raise StopIteration
         super().manage_workers()
         if self.child:
             self.child.look_after()

@@ -75,10 +75,12 @@ def client() -> str:
     """Name the client that a request counts for: its key if that was found, else its address.
 
     A key that was not found names nobody, or everybody could have as many names as they like. For the same reason an
-    IPv6 address stands for its network.
+    IPv6 address stands for its network. A publishable key names a page, which many visit: each counts by its address.
     """
     caller: Caller | None = request.environ.get(_CALLER)
-    return caller.key if caller else _address(request.remote_addr or "")
+    if caller is not None and caller.origins is None:
+        return caller.key
+    return _address(request.remote_addr or "")
 
 
 def _address(text: str) -> str:
