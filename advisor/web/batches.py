@@ -12,7 +12,7 @@ from werkzeug.datastructures import MultiDict
 
 from advisor import inputs
 from advisor.catalog import Catalog
-from advisor.errors import InvalidInput, Problem, StoreUnavailable
+from advisor.errors import InvalidInput, Problem, StoreUnavailable, UnreadableInput
 from advisor.services import batches, idempotency
 from advisor.services.batches import Order
 from advisor.services.calculations import today
@@ -200,12 +200,17 @@ def _constants(given: list[str], problems: list[Problem]) -> dict[str, str]:
 
 def _look_at(upload: Upload, order: Order, catalog: Catalog) -> None:
     """Refuse at once a file that cannot be used as a whole. Raises UnreadableInput, InvalidInput."""
-    from advisor.batch.scoring import Terms, look_at  # the engine takes a second to load, and only files need it
+    from advisor.batch.scoring import LOOKED_AT, Terms, look_at  # the engine takes a second to load; only files need it
 
     work = upload.path.parent / "looked-at"
     work.mkdir()
     terms = Terms(order.program, order.as_of, order.marketplace, order.constants)
-    look_at(upload.path, order.format, terms, catalog, work)
+    try:
+        look_at(upload.path, order.format, terms, catalog, work)
+    except UnreadableInput as error:
+        if error.code != "no_rows" or upload.size <= LOOKED_AT:  # else its rows come later than is looked at
+            detail = error.detail.replace(str(upload.path.resolve()), "input")  # where it lies is nobody's business
+            raise UnreadableInput(error.code, detail) from None
     shutil.rmtree(work)
 
 
