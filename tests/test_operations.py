@@ -137,7 +137,7 @@ only_postgres = pytest.mark.parametrize("database_url", ["postgresql"], indirect
 
 @only_sqlite
 def test_sigterm_first_turns_readiness_then_finishes_what_is_in_flight(serving: Callable[..., Served]) -> None:
-    server = serving(ADVISOR_DRAIN_SECONDS="2")
+    server = serving(ADVISOR_DRAIN_SECONDS="4")
     port = server.port()
     server.wait_for(lambda: len(server.workers()) == 1)
     (worker,) = server.workers()
@@ -149,11 +149,11 @@ def test_sigterm_first_turns_readiness_then_finishes_what_is_in_flight(serving: 
         slow.sendall(head.encode() + b"\r\n\r\n" + ACCOUNT[:5])
         told = time.monotonic()
         server.process.send_signal(signal.SIGTERM)
-        server.wait_for(lambda: server.ask("/readyz")[0] == 503, 1.5)
+        server.wait_for(lambda: server.ask("/readyz")[0] == 503, 3)
         assert server.ask("/v1/programs")[0] == 200  # whoever has not looked yet is answered
         assert server.ask("/healthz")[0] == 200
         server.wait_for(lambda: refuses(port), 10)
-        assert time.monotonic() - told > 1.9
+        assert time.monotonic() - told > 3.9
         assert server.process.poll() is None
         slow.sendall(ACCOUNT[5:])
         assert slow.recv(65_536).startswith(b"HTTP/1.1 200 ")
@@ -412,7 +412,7 @@ def test_a_database_that_says_nothing_holds_nobody_up(tmp_path: Path) -> None:
         for thread in threads:
             thread.join()
         assert [status for _, status in answers] == [503] * 8
-        assert max(seconds for seconds, _ in answers) < 2.5
+        assert max(seconds for seconds, _ in answers) < 4
 
 
 # Faults of the database
