@@ -20,7 +20,7 @@ from advisor.catalog import Catalog
 from advisor.domain.program import MARKETPLACES
 from advisor.inputs import MOST_LINES
 from advisor.logs import HANDLER
-from advisor.messages import ADVICE_REASONS, ERROR_CODES, REASONS, WARNINGS
+from advisor.messages import ADVICE_REASONS, DELIVERY_FAILURES, ERROR_CODES, REASONS, TREND_REASONS, WARNINGS
 from advisor.settings import Settings
 from advisor.web import create_app
 
@@ -476,13 +476,17 @@ def test_codes_come_from_the_published_lists(client: FlaskClient, catalog: Catal
 def test_the_published_lists_name_every_code_that_the_source_can_give() -> None:
     """Reasons, warnings and errors are closed lists: what is raised is listed."""
     source = Path(create_app.__code__.co_filename).parent.parent
-    raised = set()
-    for path in (source / "inputs.py", source / "strict_json.py", *sorted((source / "web").glob("*.py"))):
-        text = path.read_text(encoding="utf-8")
-        raised |= set(re.findall(r"(?:refuse|Refusal|UnreadableInput|InputTooLarge)\(\s*\"([a-z_0-9]+)\"", text))
-        raised |= set(re.findall(r"Problem\([^,()]+(?:\([^()]*\))?[^,()]*,\s*\"([a-z_0-9]+)\"", text))
-    assert len(raised) > 30
+    raised, failures = set(), set()
+    for folder in ("", "web", "services", "batch"):
+        for path in sorted((source / folder).glob("*.py")):
+            text = path.read_text(encoding="utf-8")
+            kinds = "refuse|Refusal|UnreadableInput|InputTooLarge|Conflict"
+            raised |= set(re.findall(rf"(?:{kinds})\(\s*\"([a-z_0-9]+)\"", text))
+            raised |= set(re.findall(r"Problem\([^,()]+(?:\([^()]*\))?[^,()]*,\s*\"([a-z_0-9]+)\"", text))
+            failures |= set(re.findall(r"Failure\(\s*\"([a-z_0-9]+)\"", text))
+    assert len(raised) > 50 and len(failures) > 8
     assert raised <= set(ERROR_CODES)
+    assert failures <= set(DELIVERY_FAILURES)
 
 
 # Batches
@@ -775,7 +779,7 @@ def test_a_malformed_language_is_passed_over(client: FlaskClient, language: str)
 def test_head_answers_like_get_without_a_body(client: FlaskClient, path: str) -> None:
     """With the same length and type."""
     got, headed = client.get(path, buffered=True), client.head(path, buffered=True)
-    assert got.status_code == headed.status_code == 200
+    assert got.status_code == headed.status_code == (503 if path == "/readyz" else 200)  # there is no database
     assert headed.data == b""
     for name in ("Content-Type", "Content-Length", "ETag", "Cache-Control", "Content-Security-Policy"):
         assert headed.headers.get(name) == got.headers.get(name)
@@ -902,6 +906,7 @@ def test_the_docs_page_lists_every_code(client: FlaskClient) -> None:
     schemas = client.get("/openapi.json").json["components"]["schemas"]
     places = {"Finding": ("reason", REASONS), "Warn": ("code", WARNINGS)}
     places |= {"Reason": ("code", ADVICE_REASONS), "ProblemEntry": ("code", ERROR_CODES)}
+    places |= {"TrendOfCriterion": ("reason", TREND_REASONS), "DeliveryFailure": ("code", DELIVERY_FAILURES)}
     for schema, (name, codes) in places.items():
         listed = schemas[schema]["properties"][name]
         assert listed["enum"] == list(codes)

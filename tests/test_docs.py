@@ -5,18 +5,23 @@
 
 import json
 import re
+import time
 import tomllib
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner
 from flask import Flask
 from flask.testing import FlaskClient
+from standardwebhooks import WebhookVerificationError
 
 from advisor.catalog import Catalog
 from advisor.cli import main
-from advisor.messages import ADVICE_REASONS, ERROR_CODES, REASONS, WARNINGS
+from advisor.messages import ADVICE_REASONS, DELIVERY_FAILURES, ERROR_CODES, REASONS, TREND_REASONS, WARNINGS
+from advisor.outbound import sign
+from advisor.services.webhooks import signing_secret
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "data" / "samples"
@@ -37,7 +42,14 @@ def names_and_codes(catalog: Catalog) -> dict[str, list[str]]:
         "Metrics": [f"- `{key}` ({one.kind}): {one.label}" for key, one in metrics.items()],
         "Facts": [f"- `{key}` ({kind(one)}): {one.label}" for key, one in facts.items()],
     }
-    codes = {"Reasons": REASONS, "Warnings": WARNINGS, "Recommendation reasons": ADVICE_REASONS, "Errors": ERROR_CODES}
+    codes = {
+        "Reasons": REASONS,
+        "Warnings": WARNINGS,
+        "Recommendation reasons": ADVICE_REASONS,
+        "Trend reasons": TREND_REASONS,
+        "Delivery failures": DELIVERY_FAILURES,
+        "Errors": ERROR_CODES,
+    }
     return lists | {
         heading: [f"- `{code}`: {text}" for code, text in several.items()] for heading, several in codes.items()
     }
@@ -102,9 +114,12 @@ def test_the_readme_has_every_setting_and_no_other() -> None:
 @pytest.mark.parametrize("path", DOCUMENTS[2:] + DOCUMENTS[:1], ids=lambda path: path.name)
 def test_every_command_and_option_in_a_document_exists(path: Path) -> None:
     text = path.read_text().replace("\\\n", " ")
-    for command, rest in re.findall(r"advisor (assess|fees|score|serve|check-data|db)\b([^\n`|]*)", text):
-        known = {option for one in main.commands[command].params for option in (*one.opts, *one.secondary_opts)}
-        assert set(re.findall(r"(?<= )--[a-z-]+", rest.split("#")[0])) <= known | {"--help"}, (command, rest)
+    for name, rest in re.findall(rf"advisor ({'|'.join(main.commands)})\b([^\n`|]*)", text):
+        command: click.Command = main.commands[name]
+        if isinstance(command, click.Group) and (inner := re.match(r" ([a-z]+)", rest)):
+            command = command.commands[inner[1]]
+        known = {option for one in command.params for option in (*one.opts, *one.secondary_opts)}
+        assert set(re.findall(r"(?<= )--[a-z-]+", rest.split("#")[0])) <= known | {"--help"}, (name, rest)
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "data").rglob("*.toml")), ids=lambda path: path.stem)
@@ -132,7 +147,7 @@ def test_the_changelog_has_this_version() -> None:
 
 
 def test_every_sample_is_tried() -> None:
-    tried = {"accounts.csv", "advice.json", "assessment.json", "fee-estimate.json"}
+    tried = {"accounts.csv", "advice.json", "assessment.json", "fee-estimate.json", "seller.json", "snapshot.json"}
     assert {path.name for path in SAMPLES.iterdir()} == tried
 
 
@@ -159,6 +174,30 @@ def test_the_sample_of_advice(client: FlaskClient) -> None:
     answer = posted(client, "/v1/advice", "advice.json")
     assert answer["recommendation"]["action"] == "join"
     assert [offer["worth_it"] for offer in answer["lines"][0]["quantity_discounts"]] == [True, False]
+
+
+def test_the_samples_of_a_seller_and_its_snapshot(workspace: Any) -> None:
+    seller = "/v1/sellers/A1EXAMPLE"
+    assert workspace.put(seller, json=json.loads((SAMPLES / "seller.json").read_text())).status_code == 201
+    numbers = json.loads((SAMPLES / "snapshot.json").read_text())
+    assert workspace.post(f"{seller}/snapshots", json=numbers).status_code == 201
+    (standing,) = workspace.get(seller).json["standings"]
+    assert (standing["verdict"], standing["score"]) == ("eligible", 67)
+    assert numbers["metrics"] == json.loads((SAMPLES / "assessment.json").read_text())["metrics"]
+
+
+def test_the_receiver_of_webhooks_takes_what_the_advisor_signs(capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", API.read_text(), re.DOTALL)
+    there: dict[str, Any] = {}
+    exec(compile(code, "docs/api.md", "exec"), there)
+    secret = signing_secret(b"a secret of the tests", "whe_1", 1)
+    body = json.dumps({"type": "webhook.test", "timestamp": "2026-11-24T16:00:00.000Z", "data": {"endpoint": "whe_1"}})
+    headers = sign((secret,), "evt_1", int(time.time()), body.encode())
+    for _ in range(2):  # the second time it was seen
+        there["receive"](secret, body.encode(), headers)
+    assert capsys.readouterr().out == "webhook.test {'endpoint': 'whe_1'}\n"
+    with pytest.raises(WebhookVerificationError):
+        there["receive"](secret, body.encode() + b" ", headers)
 
 
 @pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")  # Ibis calls it, and DuckDB renames it
