@@ -4,7 +4,6 @@ A part is a directory with one file of results in each format and one of rejects
 name, and so is what is joined: whoever finds a file finds all of it.
 """
 
-import os
 import shutil
 from collections.abc import Sequence
 from functools import partial
@@ -20,6 +19,7 @@ from advisor.batch.scoring import (
     locked_engine,
     write_rejects,
 )
+from advisor.store.disk import sync
 
 REJECTS = "rejects.csv"
 
@@ -45,10 +45,10 @@ def score_part(run: Scoring, number: int, into: Path) -> PartResult:
         write_rejects(out, [REJECTS_HEADER] if number == 0 else [])
         write_rejects(out, result.rejects)
     for path in made.iterdir():
-        _sync(path)
-    _sync(made)
+        sync(path)
+    sync(made)
     made.rename(into)
-    _sync(into.parent)
+    sync(into.parent)
     return result
 
 
@@ -62,15 +62,6 @@ def join(parts: Sequence[Path], into: Path, work: Path) -> None:
                 join_parquet(engine, pieces, made)
         else:
             join_text(pieces, made)
-        _sync(made)
+        sync(made)
         made.replace(into / name)
-    _sync(into)
-
-
-def _sync(path: Path) -> None:
-    """Bring a file, or the names in a directory, to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(into)

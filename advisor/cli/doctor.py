@@ -20,14 +20,14 @@ from advisor.cli.streams import printable
 from advisor.errors import AdvisorError, DataError
 from advisor.services.calculations import Answer, today
 from advisor.settings import Settings, variables
-from advisor.store import schema, space
+from advisor.store import disk, schema
 from advisor.store.database import Database, clock, now_ms
 from advisor.store.tables import batches, webhook_deliveries
 
 SKEW_NOTED_MS, SKEW_WRONG_MS = 2_000, 60_000
 STALE_DAYS = 180
 WAITS_TOO_LONG_MS = 5 * 60_000
-QUICKLY_CHECKED = 256 * space.MIB
+QUICKLY_CHECKED = 256 * disk.MIB
 
 State = Literal["ok", "warning", "fault"]
 
@@ -145,13 +145,13 @@ def _disk(settings: Settings) -> Iterator[Finding]:
         places[with_database.absolute().parent] = "database"
     for place, what in places.items():
         refused = _why_unwritable(place)
-        lack = space.lack(place, settings.free_space)
+        lack = disk.lack(place, settings.free_space)
         if refused:
             yield Finding("disk", "fault", f"Nothing can be written to {place} (the {what}): {refused}.")
         elif lack:
             yield Finding("disk", "fault", lack)
         elif what != "secret":
-            left = space.free(place) // space.MIB
+            left = disk.free(place) // disk.MIB
             yield Finding("disk", "ok", f"{place} (the {what}) can be written to; {left} MiB are free.")
 
 

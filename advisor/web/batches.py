@@ -1,6 +1,5 @@
 """Files of accounts, under /v1/batches: taken in whole, scored by a worker, handed out."""
 
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from advisor.services.calculations import today
 from advisor.services.idempotency import Reply
 from advisor.services.keys import Caller
 from advisor.store.database import new_id
+from advisor.store.disk import sync
 from advisor.web import schemas
 from advisor.web.api import AS_OF, MARKETPLACE, read_query
 from advisor.web.stored import BINARY, CURSOR, LIMIT, Routes, asked_once, parameter, reply
@@ -79,7 +79,7 @@ def add(routes: Routes, catalog: Catalog) -> None:
                 place = batches.folder(files, batch_id)
                 place.parent.mkdir(parents=True, exist_ok=True)
                 upload.path.parent.rename(place)
-                _sync(place.parent)
+                sync(place.parent)
                 batches.create(connection, caller.workspace, batch_id, order, upload.size, upload.digest)
                 made = batches.get(connection, caller.workspace, batch_id)
                 return reply(202, made, Location=f"/v1/batches/{batch_id}")
@@ -223,11 +223,3 @@ def _accepted(otherwise: str) -> str:
 
 def _sent(path: Path, mimetype: str, name: str) -> Response:
     return send_file(path, mimetype=mimetype, as_attachment=True, download_name=name, max_age=0)
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

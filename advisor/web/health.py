@@ -13,7 +13,7 @@ from flask import Flask, Response
 
 from advisor.errors import AdvisorError
 from advisor.settings import Settings
-from advisor.store import schema, space
+from advisor.store import disk, schema
 from advisor.store.database import Database
 from advisor.web.problems import RETRY_AFTER, problem
 
@@ -81,7 +81,7 @@ class Readiness:
         places = [self.settings.files_dir]
         if self.database.path is not None:
             places.append(self.database.path)
-        return [space.lack(place, self.settings.free_space) for place in places]
+        return [disk.lack(place, self.settings.free_space) for place in places]
 
 
 @cache

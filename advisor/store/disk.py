@@ -1,5 +1,6 @@
-"""How much room is left on a disk."""
+"""The disk: how much room is left, and what is really on it."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -22,3 +23,12 @@ def lack(place: Path, floor: int) -> str | None:
     if left >= floor:
         return None
     return f"Only {left // MIB} MiB are free at {place}, and ADVISOR_FREE_SPACE wants {-(-floor // MIB)}. Make room."
+
+
+def sync(place: Path) -> None:
+    """Bring a file, or the names in a directory, to the disk: what is written before may still be in memory alone."""
+    descriptor = os.open(place, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
