@@ -154,6 +154,11 @@ class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         signals: list[int] = super().wait_for_signals(timeout)
         return signals
 
+    def stop(self, graceful: bool = True) -> None:
+        for listener in self.LISTENERS:
+            listener.listen(0)  # the system lets newcomers try again a little later, when nobody listens any more
+        super().stop(graceful)
+
     def manage_workers(self) -> None:
         if self.stop_at is not None and time.monotonic() >= self.stop_at:
             raise StopIteration
