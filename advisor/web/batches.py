@@ -26,7 +26,7 @@ from advisor.web.uploads import ANY_TYPE, MULTIPART, TYPES, Upload, taken_in
 
 FORMATS = ("csv", "ndjson", "parquet")
 MIMETYPES = {
-    "csv": "text/csv; charset=utf-8",
+    "csv": "text/csv",
     "ndjson": "application/x-ndjson",
     "parquet": "application/vnd.apache.parquet",
 }
@@ -216,10 +216,12 @@ def _look_at(upload: Upload, order: Order, catalog: Catalog) -> None:
 
 def _accepted(otherwise: str) -> str:
     """Pick the format that the reader asks for by Accept."""
-    types = {mimetype.partition(";")[0]: name for name, mimetype in MIMETYPES.items()}
-    offered = [MIMETYPES[otherwise].partition(";")[0], *types]
+    types = {mimetype: name for name, mimetype in MIMETYPES.items()}
+    offered = [MIMETYPES[otherwise], *types]
     return types[request.accept_mimetypes.best_match(offered, offered[0]) or offered[0]]
 
 
 def _sent(path: Path, mimetype: str, name: str) -> Response:
-    return send_file(path, mimetype=mimetype, as_attachment=True, download_name=name, max_age=0)
+    response = send_file(path, mimetype=mimetype, as_attachment=True, download_name=name)
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -6,7 +6,7 @@ Idempotency-Key has its effect once.
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property
@@ -44,6 +44,12 @@ DIGEST = {
     "description": "sha-256=:BASE64: of the body (RFC 9530); checked where it is given. Repr-Digest is taken too.",
     "schema": {"type": "string"},
 }
+RANGE = {
+    "name": "Range",
+    "in": "header",
+    "description": "The part of the file that is wanted, to go on where a download broke off.",
+    "schema": {"type": "string", "pattern": "^bytes=[0-9]{1,15}-$"},
+}
 
 
 def parameter(name: str, description: str, **schema: Any) -> dict[str, Any]:
@@ -77,6 +83,7 @@ REFUSALS = {
     409: "What is stored, or under way, does not allow this now.",
     413: "The body is too large.",
     415: "The body is not of a content type that is taken.",
+    416: "The file has no such part.",
     422: "Some values cannot be used.",
     429: "Too many requests.",
     503: "The database cannot be reached. Nothing was stored.",
@@ -213,7 +220,7 @@ class Routes:
         return decorate
 
     def download(
-        self, path: str, scope: str, mimetypes: Iterable[str], *, query: Sequence[Mapping[str, Any]] = ()
+        self, path: str, scope: str, mimetypes: Collection[str], *, query: Sequence[Mapping[str, Any]] = ()
     ) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
         """Document and answer a GET of a file: the view makes the response itself."""
 
@@ -227,13 +234,12 @@ class Routes:
                 self.workspaces.note_use()
                 return response
 
-            described: Any = answer
-            for one in mimetypes:
-                kind = one.partition(";")[0]
-                described = self.api.alt_response(200, schema=BINARY, content_type=kind, description="The file.")(
-                    described
-                )
-            self._add("GET", path, view, answer, described, {*EVERY, 404, 409}, query)
+            described: Any = self.api.alt_response(304, description="What you have is still right.")(answer)
+            for status, what in ((200, "The file."), (206, "The part of the file that was asked for.")):
+                for one in mimetypes:
+                    file = {"schema": BINARY, "content_type": one, "description": what}
+                    described = self.api.alt_response(status, **file)(described)
+            self._add("GET", path, view, answer, described, {*EVERY, 404, 409, 416}, [*query, RANGE])
             return view
 
         return decorate
