@@ -10,7 +10,7 @@ LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-h
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test check bench lock clean
+.PHONY: help serve test faults check bench lock clean
 
 help: ## List what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -20,6 +20,9 @@ serve: .venv/serve.stamp ## Serve http://127.0.0.1:8000; HOST and PORT change th
 
 test: .venv/test.stamp ## Run the tests
 	$(BIN)/python -m pytest $(ARGS)
+
+faults: .venv/test.stamp ## Kill and freeze workers, restart the database, and look for lost or doubled rows; minutes
+	$(BIN)/python tests/faults.py $(ARGS)
 
 check: .venv/test.stamp ## Check style, types, the import contracts and the rule data
 	$(BIN)/ruff check

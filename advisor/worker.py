@@ -153,10 +153,13 @@ class Worker:
         self._again_and_again(work, stop)
 
     def sweep(self) -> None:
-        """Remove files of batches that are gone."""
+        """Remove files of batches that are gone, and what workers that died or slept left beside results."""
         with self.database.reading() as connection:
             known = batches.known(connection)
         batches.sweep(self.files, known, before=time.time() - UPLOAD_HOURS * 3600)
+        for batch_id, ended in known.items():
+            if ended:
+                _tidy(batches.folder(self.files, batch_id))
 
     def score_next(self, stop: Event) -> bool:
         """Claim a batch and score it; says whether there was one."""
@@ -171,7 +174,7 @@ class Worker:
         except (LeaseLost, Abandoned):
             self._give_back(held)
         except (StoreUnavailable, OSError, duckdb.IOException):
-            if self._give_back(held, int(LONGEST_WAIT * 1000)):  # others are scored meanwhile
+            if self._give_back(held, self.lease_ms):  # as if it had died; others are scored meanwhile
                 raise
         return True
 
@@ -257,7 +260,8 @@ class Worker:
 def _work_folder(place: Path, token: int) -> Iterator[Path]:
     """Make the directory that this claim works in, and remove those of claims before it."""
     for left in place.glob("work-*"):
-        shutil.rmtree(left, ignore_errors=True)
+        if int(left.name.removeprefix("work-")) < token:  # who slept since its claim is not the last
+            shutil.rmtree(left, ignore_errors=True)
     work = place / f"work-{token}"
     work.mkdir(exist_ok=True)
     try:
@@ -267,8 +271,8 @@ def _work_folder(place: Path, token: int) -> Iterator[Path]:
 
 
 def _tidy(place: Path) -> None:
-    """Remove what a finished batch needs no more: the file that was sent, its parts, and what claims left behind."""
-    for path in place.iterdir():
+    """Remove what a batch that ended needs no more: the file that was sent, its parts, and what claims left behind."""
+    for path in place.glob("*"):
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
     (place / "input").unlink(missing_ok=True)

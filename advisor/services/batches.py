@@ -8,7 +8,7 @@ lease, finds that its token is worth nothing.
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -283,9 +283,12 @@ def give_back(connection: Connection, held: Claim, wait_ms: int = 0) -> None:
     _change(connection, held, {"state": "queued", "lease_until": later, "attempts": batches.c.attempts - 1})
 
 
-def known(connection: Connection) -> set[str]:
-    """Name every batch that there is, so that files of others can be swept."""
-    return set(connection.execute(select(batches.c.id)).scalars())
+def known(connection: Connection) -> dict[str, bool]:
+    """Name every batch that there is, and say whether it has ended: files of others can be swept."""
+    return {
+        batch_id: state in ("done", "failed")
+        for batch_id, state in connection.execute(select(batches.c.id, batches.c.state))
+    }
 
 
 def _holds(held: Claim) -> ColumnElement[bool]:
@@ -318,7 +321,7 @@ def _end(
     announce(connection, workspace, "batch.finished", get(connection, workspace, batch_id))
 
 
-def sweep(files: Path, batch_ids: set[str], before: float) -> int:
+def sweep(files: Path, batch_ids: Collection[str], before: float) -> int:
     """Remove the files of batches that are gone, and of uploads that broke off, if they are older than a time.
 
     (Files come before their batch: young ones may be of one that is just being kept.) Says how many there were.
