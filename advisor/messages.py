@@ -155,6 +155,7 @@ ERROR_CODES = {
     "not_json": "The text is not JSON.",
     "not_multipart": "A body is not multipart/form-data.",
     "not_parquet": "A file is not Parquet, or its end is missing.",
+    "not_readable": "A file is damaged.",
     "not_text": "A text was expected.",
     "not_true_or_false": "true or false was expected.",
     "not_usable": "A file cannot be used as a whole: some columns or values are wrong.",

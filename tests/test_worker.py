@@ -7,6 +7,8 @@ from threading import Event, Thread
 from time import monotonic, sleep
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from advisor.batch.parts import score_part
@@ -272,3 +274,19 @@ def test_the_lease_is_renewed_while_a_part_is_scored(
     assert make_worker(lease_seconds=1).score_next(Event())
     (done,) = workspace.get("/v1/batches").json["items"]
     assert done["state"] == "done"
+
+
+def test_a_file_that_turns_out_to_be_damaged_fails(
+    workspace: Any, make_worker: Callable[..., Worker], tmp_path: Path
+) -> None:
+    names = [f"A{number}" for number in range(5000)]
+    pq.write_table(pa.table({"seller_id": names, "marketplace": ["US"] * 5000}), tmp_path / "in", compression="none")
+    whole = (tmp_path / "in").read_bytes()
+    place = whole.index(b"A4000")
+    damaged = whole[: place - 4] + b"\xff\xff\xff\x7f" + whole[place:]  # a text that is longer than the file
+    headers = {"Content-Type": "application/vnd.apache.parquet"}
+    sent = workspace.post("/v1/batches?as_of=2026-11-22", data=damaged, headers=headers)
+    assert sent.status_code == 202
+    assert make_worker().score_next(Event())
+    failed = workspace.get(sent.headers["Location"]).json
+    assert (failed["state"], failed["problem"]["code"]) == ("failed", "not_readable")
