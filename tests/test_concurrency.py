@@ -80,6 +80,7 @@ def test_fifty_threads_with_one_key_have_one_effect(serve: Any, workspace: Any, 
         assert len({answer.content for answer in made}) == 1
         assert sum("Idempotent-Replayed" not in answer.headers for answer in made) == 1
         assert all(answer.headers["Retry-After"] == "1" for answer in running)
+        assert {answer.json()["errors"][0]["code"] for answer in running} <= {"in_progress"}
         assert post(0).headers["Idempotent-Replayed"] == "true"
     with database.reading() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM snapshot").scalar() == 6

@@ -165,3 +165,18 @@ def test_a_nul_in_an_address_is_nobodys_id(workspace: Any) -> None:
     for path in ("/v1/sellers?group=a%00", "/v1/webhook-deliveries?endpoint=a%00"):
         refused = workspace.get(path)
         assert (refused.status_code, refused.json["errors"][0]["code"]) == (422, "nul_character")
+
+
+def test_what_is_no_cursor_id_or_idempotency_key_is_refused(workspace: Any) -> None:
+    for method, path, key, status, code in (
+        ("GET", "/v1/sellers?cursor=nonsense", {}, 422, "not_a_cursor"),
+        ("GET", "/v1/sellers?cursor=WzFd", {}, 422, "not_a_cursor"),
+        ("PUT", "/v1/sellers/a%20b", {}, 422, "not_an_id"),
+        ("PUT", f"/v1/sellers/{'a' * 101}", {}, 422, "not_an_id"),
+        ("POST", "/v1/sellers/a/snapshots", {"Idempotency-Key": ""}, 400, "not_an_idempotency_key"),
+        ("POST", "/v1/sellers/a/snapshots", {"Idempotency-Key": "a b"}, 400, "not_an_idempotency_key"),
+        ("POST", "/v1/sellers/a/snapshots", {"Idempotency-Key": "a" * 256}, 400, "not_an_idempotency_key"),
+    ):
+        body = {} if method == "GET" else {"json": SELLER}
+        refused = workspace.ask(method, path, headers=key, **body)
+        assert (refused.status_code, refused.json["errors"][0]["code"]) == (status, code), path
