@@ -6,3 +6,6 @@ expression   columns -> checked values -> findings, verdict, score and fees as c
 parts        the same for parts of a file as files of their own, which are joined at the end
 scoring      runs it on a locked-down DuckDB, and writes results and rejects whole or not at all
 """
+
+# What a file is, by the end of its name.
+EXTENSIONS = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson", ".parquet": "parquet", ".pq": "parquet"}

@@ -8,13 +8,12 @@ from pathlib import Path
 
 from marshmallow import ValidationError
 
+from advisor.batch import EXTENSIONS
 from advisor.batch.scoring import Job, Progress, Result, Silent, score
 from advisor.catalog import Catalog
 from advisor.errors import InvalidInput, Problem
 from advisor.inputs import read_day, read_marketplace
 from advisor.services.calculations import today
-
-EXTENSIONS = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson", ".parquet": "parquet", ".pq": "parquet"}
 
 
 def format_of(path: str, given: str | None, option: str, otherwise: str | None = None) -> str:

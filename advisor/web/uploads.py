@@ -23,6 +23,7 @@ from werkzeug.exceptions import LengthRequired
 from werkzeug.formparser import MultiPartParser
 from werkzeug.http import parse_options_header
 
+from advisor.batch import EXTENSIONS
 from advisor.errors import InputTooLarge, InvalidInput, Problem, StoreFull, UnreadableInput
 from advisor.settings import Settings
 from advisor.web.problems import ContentTypeRefused
@@ -37,7 +38,6 @@ TYPES = {
     "application/jsonl": "ndjson",
     "application/vnd.apache.parquet": "parquet",
 }
-EXTENSIONS = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson", ".parquet": "parquet", ".pq": "parquet"}
 ANY_TYPE = "application/octet-stream"
 MULTIPART = "multipart/form-data"
 _DIGEST = re.compile(r"\s*([a-z0-9*-]+)\s*=\s*:([A-Za-z0-9+/=]*):\s*")
