@@ -19,8 +19,23 @@ turns them into exit codes.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 LONGEST_NAME_SHOWN = 100
+
+
+class Sentence(str):
+    """An English sentence that still knows its message and what was filled in, so that `Messages.say` can translate it."""
+
+    message: str
+    values: dict[str, Any]
+
+
+def say(message: str, **values: object) -> Sentence:
+    """Fill in the named placeholders of a message of the catalogs."""
+    sentence = Sentence(message.format(**values) if values else message)
+    sentence.message, sentence.values = message, values
+    return sentence
 
 
 class AdvisorError(Exception):

@@ -1,17 +1,28 @@
 """Turn codes and numbers into sentences, in the reader's language.
 
-The English sentences below and the texts in `data/` are the message ids of one Babel catalog
-(`advisor/translations/<locale>/LC_MESSAGES/messages.po`); English itself needs none. Placeholders are named.
+The English sentences below, those of `say(...)` in code and templates, and the texts in `data/` are the message ids of
+one Babel catalog a language, `advisor/translations/<locale>/LC_MESSAGES/messages.po`; English itself needs none.
+Placeholders are named. `make messages` brings the catalogs up to date.
 """
 
 from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
 from functools import lru_cache
+from io import BytesIO
 from pathlib import Path
 
 from babel import Locale, negotiate_locale
+from babel.dates import format_date
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_currency, format_decimal
 from babel.support import NullTranslations, Translations
 
+from advisor.errors import Sentence
+
 TRANSLATIONS = Path(__file__).parent / "translations"
+CATALOG = "LC_MESSAGES/messages.po"
 DEFAULT_LOCALE = "en"
 
 BARS = {
@@ -191,31 +202,64 @@ class Messages:
         self.locale = Locale.parse(locale, sep="_")
         self._translations: NullTranslations = NullTranslations()
         if locale != DEFAULT_LOCALE:
-            self._translations = Translations.load(str(TRANSLATIONS), [locale])
+            self._translations = Translations(_compiled(TRANSLATIONS / locale / CATALOG))
         symbols = self.locale.number_symbols["latn"]
         self._decimal = symbols["decimal"]
         self._percent = self.locale.percent_formats[None].pattern.split("#,##0")
+
+    @property
+    def tag(self) -> str:
+        """The language as a tag of HTML and HTTP, such as zh-Hans."""
+        return str(self.locale).replace("_", "-")
 
     def text(self, message: str, values: Mapping[str, object] | None = None) -> str:
         """Translate a message and fill in its placeholders."""
         translated: str = self._translations.gettext(message)
         return translated.format(**values) if values else translated
 
+    def say(self, sentence: str) -> str:
+        """Translate a sentence that was made with `errors.say`, and those that were filled into it."""
+        if not isinstance(sentence, Sentence):
+            return sentence
+        values = {name: self.say(one) if isinstance(one, str) else one for name, one in sentence.values.items()}
+        return self.text(sentence.message, values)
+
     def percent(self, ppm: int) -> str:
         """Write parts per million as a percentage without trailing zeros."""
-        whole, fraction = divmod(ppm, 10_000)
+        whole, fraction = divmod(abs(ppm), 10_000)
         digits = f"{whole}{self._decimal}{fraction:04d}".rstrip("0") if fraction else str(whole)
-        return digits.join(self._percent)
+        return ("−" if ppm < 0 else "") + digits.join(self._percent)
 
     def bar(self, comparison: str, value: str) -> str:
         """Write a bar, such as “below 2%”."""
         return self.text(BARS[comparison], {"value": value})
 
+    def number(self, value: int) -> str:
+        """Write a whole number with its separators."""
+        return format_decimal(value, locale=self.locale)
+
+    def money(self, amount: Decimal, currency: str) -> str:
+        """Write an amount of major units with its currency."""
+        return format_currency(amount, currency, locale=self.locale)
+
+    def day(self, day: date) -> str:
+        """Write a date as the language does."""
+        return format_date(day, "long", locale=self.locale)
+
+
+def _compiled(path: Path) -> BytesIO:
+    """Read a catalog; fuzzy entries, which nobody has checked, are left out."""
+    compiled = BytesIO()
+    with path.open("rb") as source:
+        write_mo(compiled, read_po(source), use_fuzzy=False)
+    compiled.seek(0)
+    return compiled
+
 
 @lru_cache(maxsize=1)
 def available_locales() -> list[str]:
     """List the languages there are catalogs for, English first."""
-    return [DEFAULT_LOCALE, *sorted(path.parent.parent.name for path in TRANSLATIONS.glob("*/LC_MESSAGES/messages.mo"))]
+    return [DEFAULT_LOCALE, *sorted(path.parent.parent.name for path in TRANSLATIONS.glob(f"*/{CATALOG}"))]
 
 
 @lru_cache(maxsize=16)
@@ -227,8 +271,13 @@ def messages_in(locale: str) -> Messages:
 def negotiate(preferred: list[str]) -> Messages:
     """Pick the best language for a list of language tags, most wanted first; English where none fits.
 
-    Only tags of languages there are catalogs for are ever parsed: a malformed tag is passed over.
+    A tag fits a catalog of the same language in another script or country where there is none of its own. Only tags of
+    languages there are catalogs for are ever parsed: a malformed tag is passed over.
     """
     available = {locale.lower(): locale for locale in available_locales()}
-    wanted = [tag.replace("-", "_").lower() for tag in preferred]
+    languages = {locale.partition("_")[0]: locale for locale in reversed(available)}
+    wanted = []
+    for tag in preferred:
+        name = tag.replace("-", "_").lower()
+        wanted += [name, languages.get(name.partition("_")[0], name)]
     return messages_in(available[negotiate_locale(wanted, list(available), sep="_") or DEFAULT_LOCALE])

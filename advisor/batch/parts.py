@@ -16,7 +16,6 @@ from advisor.batch.scoring import (
     Scoring,
     join_parquet,
     join_text,
-    locked_engine,
     write_rejects,
 )
 from advisor.store.disk import sync
@@ -58,8 +57,7 @@ def join(parts: Sequence[Path], into: Path, work: Path) -> None:
         pieces, made = [part / name for part in parts], work / name
         made.unlink(missing_ok=True)
         if name == scored_name("parquet"):
-            with locked_engine(into, None, None) as engine:
-                join_parquet(engine, pieces, made)
+            join_parquet(pieces, made)
         else:
             join_text(pieces, made)
         sync(made)

@@ -7,7 +7,6 @@ is spilled there. The directory lies beside the output, so that a finished file 
 """
 
 import csv
-import os
 import shutil
 import sys
 import tempfile
@@ -26,7 +25,9 @@ from typing import BinaryIO, Protocol, TextIO
 import duckdb
 import ibis
 import ibis.expr.types as ir
+import pyarrow as pa
 from ibis.backends.duckdb import Backend
+from pyarrow.parquet import ParquetFile, ParquetWriter
 
 from advisor.batch.expression import (
     FEE_OUTPUTS,
@@ -50,6 +51,7 @@ from advisor.errors import AdvisorError, InvalidInput, Problem, UnreadableInput
 FORMATS = ("csv", "ndjson", "parquet")
 MEMORY = "512MB"
 SLICE = 30_000  # rows
+BATCH_CELLS = 8_000_000
 LOOKED_AT = 2 * 2**20  # bytes
 # The one turns every list of allowed words into a join with buffers of its own; the other moves the check of a row into
 # its filter, where nothing that was computed is used again.
@@ -350,11 +352,37 @@ def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0][:200] if str(error) else type(error).__name__
 
 
-COPY_OPTIONS = {
+TEXT_OPTIONS = {
     "csv": "FORMAT csv, HEADER {header}, DELIMITER ','",
     "ndjson": "FORMAT json",
-    "parquet": "FORMAT parquet, COMPRESSION zstd",
 }
+
+
+class Parquet:
+    """A Parquet file that is written batch by batch; the first ones say its columns."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._writer: ParquetWriter | None = None
+
+    def add(self, batches: pa.RecordBatchReader) -> int:
+        """Write batches to the end of the file; say how many rows they had."""
+        if self._writer is None:
+            try:
+                self._writer = ParquetWriter(self.path, batches.schema, compression="zstd")
+            except pa.ArrowNotImplementedError as error:
+                detail = f"A column's type cannot be written to Parquet: {_first_line(error)}. Make it a text."
+                raise UnreadableInput("unsupported_type", detail) from None
+        rows = 0
+        for batch in batches:
+            self._writer.write_batch(batch)
+            rows += batch.num_rows
+        return rows
+
+    def close(self) -> None:
+        """Finish the file."""
+        if self._writer is not None:
+            self._writer.close()
 
 
 class _Results:
@@ -364,25 +392,25 @@ class _Results:
         self.run = run
         self.path = work / "scored"
         self.format = target_format
-        self.parts: list[Path] = []
+        self._parquet = Parquet(self.path)
+        self._begun = False
 
     def add(self, number: int) -> "PartResult":
         """Score a part, and add what comes of it."""
         return self.run.score(number, {self.format: self._add})
 
     def _add(self, query: str) -> int:
-        part = self.path.with_name(f"scored-{len(self.parts)}")
-        count = self.run.copy(query, self.format, part, header=not self.parts)
-        self.parts.append(part)
-        if self.format != "parquet":
-            join_text([part], self.path)
-            part.unlink()
+        if self.format == "parquet":
+            return self._parquet.add(self.run.batches(query))
+        part = self.path.with_name("scored-part")
+        count = self.run.copy(query, self.format, part, header=not self._begun)
+        self._begun = True
+        join_text([part], self.path)
         return count
 
     def end(self) -> Path:
         """Finish the file, and say where it is."""
-        if self.format == "parquet":
-            join_parquet(self.run.engine, self.parts, self.path)
+        self._parquet.close()
         return self.path
 
 
@@ -394,13 +422,19 @@ def join_text(parts: Sequence[Path], path: Path) -> None:
                 shutil.copyfileobj(read, whole)
 
 
-def join_parquet(engine: Backend, parts: Sequence[Path], path: Path) -> None:
-    """Join Parquet files with all their types, in order."""
-    if len(parts) == 1:
-        os.link(parts[0], path)
-        return
-    query = f"SELECT * FROM read_parquet({_literal([str(part) for part in parts])})"
-    engine.raw_sql(f"COPY ({query}) TO {_literal(str(path))} ({COPY_OPTIONS['parquet']})")
+def join_parquet(parts: Sequence[Path], path: Path) -> None:
+    """Join Parquet files of the same columns, in order."""
+    whole = Parquet(path)
+    for part in parts:
+        with ParquetFile(part) as read:
+            size = batch_rows(len(read.schema_arrow))
+            whole.add(pa.RecordBatchReader.from_batches(read.schema_arrow, read.iter_batches(size)))
+    whole.close()
+
+
+def batch_rows(columns: int) -> int:
+    """Say how many rows are written at a time, so that a batch has a bounded number of cells."""
+    return max(BATCH_CELLS // max(columns, 1), 2048)
 
 
 @dataclass(frozen=True, slots=True)
@@ -568,7 +602,12 @@ class Scoring:
 
         The engine holds text in memory before it writes it, so text comes in slices where the rows lie ready.
         """
-        if self._once is None or target_format == "parquet":
+        if target_format == "parquet":
+            parquet = Parquet(path)
+            count = parquet.add(self.batches(query))
+            parquet.close()
+            return count
+        if self._once is None:
             return self._copy(query, target_format, path, header)
         count, piece = 0, self.work / "slice"
         with path.open("wb") as whole:
@@ -583,8 +622,13 @@ class Scoring:
                     break
         return count
 
+    def batches(self, query: str) -> pa.RecordBatchReader:
+        """Run a query whose rows come in batches. Arrow writes Parquet in half the time that the engine takes."""
+        found = self.engine.con.sql(query)
+        return found.to_arrow_reader(batch_rows(len(found.columns)))
+
     def _copy(self, query: str, target_format: str, path: Path, header: bool) -> int:
-        options = COPY_OPTIONS[target_format].format(header=_literal(header))
+        options = TEXT_OPTIONS[target_format].format(header=_literal(header))
         found = self.engine.con.execute(f"COPY ({query}) TO {_literal(str(path))} ({options})").fetchone()
         return int(found[0]) if found else 0
 
@@ -746,7 +790,12 @@ def _harmless(text: str) -> str:
 
 
 def _output_cell(value: ir.Value, target_format: str) -> ir.Value:
-    """Pass an input cell through; in CSV a text that a spreadsheet would take for a formula gets a leading '."""
+    """Pass an input cell through; in CSV a text that a spreadsheet would take for a formula gets a leading '.
+
+    Arrow writes no intervals to Parquet: they become text there, and so do UUIDs.
+    """
+    if target_format == "parquet" and value.type().is_interval():
+        return value.cast("string")
     if target_format != "csv" or not value.type().is_string():
         return value
     risky = value.left(1).isin(FORMULA)
