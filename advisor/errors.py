@@ -25,7 +25,7 @@ LONGEST_NAME_SHOWN = 100
 
 
 class Sentence(str):
-    """An English sentence that still knows its message and what was filled in, so that `Messages.say` can translate it."""
+    """An English sentence that knows its message and what was filled in, so that `Messages.say` can translate it."""
 
     message: str
     values: dict[str, Any]
