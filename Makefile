@@ -10,7 +10,7 @@ LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-h
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test faults check bench lock clean
+.PHONY: help serve test faults check messages bench lock clean
 
 help: ## List what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -30,6 +30,9 @@ check: .venv/test.stamp ## Check style, types, the import contracts and the rule
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/advisor check-data
+
+messages: .venv/test.stamp ## Bring the message catalogs up to date; ARGS=fr begins another language
+	$(BIN)/python tests/catalogs.py $(ARGS)
 
 bench: .venv/serve.stamp ## Measure speed and memory, briefly; benchmarks/README.md says what
 	$(BIN)/python benchmarks/api.py --rounds 3 --seconds 2

@@ -188,6 +188,7 @@ ERROR_CODES = {
     "unknown_field": "A field is not known.",
     "unknown_marketplace": "A marketplace does not exist.",
     "unknown_program": "A program does not exist.",
+    "unsupported_type": "A column of a Parquet file has a type that cannot be written again.",
     "worker_died": "Worker after worker died over a batch.",
     "wrong_length": "A text or a list is too long or too short.",
     "wrong_programs": "The list of programs is empty, too long or names one twice.",
