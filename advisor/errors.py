@@ -18,6 +18,7 @@ allowed, and what to do. `advisor.web.problems` is the one place that turns them
 turns them into exit codes.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,8 +39,35 @@ def say(message: str, **values: object) -> Sentence:
     return sentence
 
 
+# One whole sentence a kind: in other languages its words agree with the name of the kind.
+_UNKNOWN: dict[str, Callable[[str, str], Sentence]] = {
+    "program": lambda name, allowed: say(
+        "There is no program named “{name}”. There are: {allowed}.", name=name, allowed=allowed
+    ),
+    "marketplace": lambda name, allowed: say(
+        "There is no marketplace named “{name}”. There are: {allowed}.", name=name, allowed=allowed
+    ),
+}
+_NOT_FOUND: dict[str, Callable[[str], Sentence]] = {
+    "assessment": lambda name: say("There is no assessment “{name}” in this workspace.", name=name),
+    "batch": lambda name: say("There is no batch “{name}” in this workspace.", name=name),
+    "delivery": lambda name: say("There is no delivery “{name}” in this workspace.", name=name),
+    "endpoint": lambda name: say("There is no endpoint “{name}” in this workspace.", name=name),
+    "seller": lambda name: say("There is no seller “{name}” in this workspace.", name=name),
+    "snapshot": lambda name: say("There is no snapshot “{name}” in this workspace.", name=name),
+    "webhook delivery": lambda name: say("There is no webhook delivery “{name}” in this workspace.", name=name),
+    "webhook endpoint": lambda name: say("There is no webhook endpoint “{name}” in this workspace.", name=name),
+}
+_NO_KEY = say("Send a valid API key: Authorization: Bearer sk_... `advisor keys create` makes one.")
+
+
 class AdvisorError(Exception):
     """Something went wrong that a person can put right."""
+
+    @property
+    def detail(self) -> str:
+        """What it says, as it was made: `str` of an error makes a plain text of a Sentence."""
+        return self.args[0] if self.args else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +96,6 @@ class UnreadableInput(AdvisorError):
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
         self.code = code
-        self.detail = detail
 
 
 class InputTooLarge(UnreadableInput):
@@ -96,7 +123,7 @@ class UnknownName(AdvisorError):
     """The named thing does not exist."""
 
     def __init__(self, kind: str, name: str, allowed: list[str]) -> None:
-        super().__init__(f"There is no {kind} named “{name}”. There are: {', '.join(allowed)}.")
+        super().__init__(_UNKNOWN[kind](name, ", ".join(allowed)))
         self.kind = kind
         self.name = name
         self.allowed = allowed
@@ -106,7 +133,7 @@ class NotFound(AdvisorError):
     """Nothing is stored under that id, for whoever asks: the text never tells whether somebody else has it."""
 
     def __init__(self, kind: str, name: str) -> None:
-        super().__init__(f"There is no {kind} “{name[:LONGEST_NAME_SHOWN]}” in this workspace.")
+        super().__init__(_NOT_FOUND[kind](name[:LONGEST_NAME_SHOWN]))
 
 
 class Conflict(AdvisorError):
@@ -115,14 +142,13 @@ class Conflict(AdvisorError):
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
         self.code = code
-        self.detail = detail
 
 
 class Unauthenticated(AdvisorError):
     """There is no key, or none that is valid. One text for all reasons, so that nobody learns which keys exist."""
 
     def __init__(self) -> None:
-        super().__init__("Send a valid API key: Authorization: Bearer sk_... `advisor keys create` makes one.")
+        super().__init__(_NO_KEY)
 
 
 class Forbidden(AdvisorError):

@@ -20,9 +20,9 @@ from advisor.domain.assessment import Account, Observation, Slot
 from advisor.domain.fees import CHANNELS, FeeLine, FeeSchedule
 from advisor.domain.numbers import HIGHEST_AMOUNT, HIGHEST_COUNT, HIGHEST_UNITS, PPB, PPM, format_decimal, parse_decimal
 from advisor.domain.program import MARKETPLACES, Fact, FactValue, Metric, Program, Vocabulary
-from advisor.errors import InvalidInput, Problem
+from advisor.errors import InvalidInput, Problem, Sentence, say
 from advisor.outbound import LONGEST_URL, Failure, Network, check_url
-from advisor.strict_json import MOST_PROBLEMS, escape
+from advisor.strict_json import MOST_PROBLEMS, NUL, escape
 
 SELLING_PLANS = ("professional", "individual")
 SEGMENT = re.compile(r"seller_fulfilled|amazon_fulfilled|business|category:[a-z0-9_]{1,160}", re.ASCII)
@@ -34,6 +34,13 @@ MOST_ITEMS = 1000
 MOST_OBSERVATIONS = 100
 MOST_GROUPS = 50
 GROUP_LONGEST = 100
+
+ALLOWED_MARKETPLACES = say("Allowed are {marketplaces} (GB is taken as UK).", marketplaces=", ".join(MARKETPLACES))
+NOT_A_WHOLE_NUMBER = say("This has to be a whole number, such as 12.")
+NO_OBJECT = say("This has to be a JSON object.")
+NO_BODY_OBJECT = say("The body has to be a JSON object.")
+NOT_TRUE_OR_FALSE = say("This has to be true or false.")
+PRICE_OF_NOTHING = say("A price is above 0.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +56,17 @@ def refuse(code: str, detail: str) -> ValidationError:
     return ValidationError(Refusal(code, detail))  # type: ignore[arg-type]
 
 
+def allowed(words: Sequence[str]) -> Sentence:
+    """Say which words are allowed."""
+    return say("Allowed are {words}.", words=", ".join(words))
+
+
 class Value(fields.Field[Any]):
     """A field whose refusals carry codes. `read` checks one JSON value; null and absent are unknown unless required."""
 
     default_error_messages = {
-        "required": Refusal("missing", "This is missing; it has to be given."),  # type: ignore[dict-item]
-        "null": Refusal("missing", "This is null; it has to be given."),  # type: ignore[dict-item]
+        "required": Refusal("missing", say("This is missing; it has to be given.")),  # type: ignore[dict-item]
+        "null": Refusal("missing", say("This is null; it has to be given.")),  # type: ignore[dict-item]
     }
 
     def __init__(self, *, required: bool = False, **kwargs: Any) -> None:
@@ -103,11 +115,16 @@ class Text(Value):
 
     def read(self, value: Any) -> str:
         if not isinstance(value, str):
-            raise refuse("not_text", "This has to be a text.")
+            raise refuse("not_text", say("This has to be a text."))
         if not 1 <= len(value) <= self.longest:
-            raise refuse("wrong_length", f"This text has {len(value)} characters; it may have 1 to {self.longest}.")
+            detail = say(
+                "This text has {length} characters; it may have 1 to {longest}.",
+                length=len(value),
+                longest=self.longest,
+            )
+            raise refuse("wrong_length", detail)
         if "\0" in value:
-            raise refuse("nul_character", "This text holds a NUL character. Remove it.")
+            raise refuse("nul_character", NUL)
         return value
 
 
@@ -123,7 +140,7 @@ class Word(Value):
 
     def read(self, value: Any) -> str:
         if not isinstance(value, str) or value not in self.choices:
-            raise refuse("not_allowed", f"Allowed are {', '.join(self.choices)}.")
+            raise refuse("not_allowed", allowed(self.choices))
         return value
 
 
@@ -146,7 +163,7 @@ def read_marketplace(value: Any) -> str:
     name = value.upper() if isinstance(value, str) and value.isascii() else ""
     name = "UK" if name == "GB" else name
     if name not in MARKETPLACES:
-        raise refuse("unknown_marketplace", f"Allowed are {', '.join(MARKETPLACES)} (GB is taken as UK).")
+        raise refuse("unknown_marketplace", ALLOWED_MARKETPLACES)
     return name
 
 
@@ -159,7 +176,7 @@ class Country(Value):
     def read(self, value: Any) -> str:
         name = value.upper() if isinstance(value, str) and value.isascii() else ""
         if not COUNTRY.fullmatch(name):
-            raise refuse("not_a_country", "A country is two letters, such as US, UK or DE.")
+            raise refuse("not_a_country", say("A country is two letters, such as US, UK or DE."))
         return "UK" if name == "GB" else name
 
 
@@ -180,7 +197,7 @@ def read_day(value: Any) -> date:
             return date.fromisoformat(value)
     except ValueError:
         pass
-    raise refuse("not_a_date", "A date is written YYYY-MM-DD and has to exist, such as 2026-11-22.")
+    raise refuse("not_a_date", say("A date is written YYYY-MM-DD and has to exist, such as 2026-11-22."))
 
 
 class Count(Value):
@@ -197,12 +214,17 @@ class Count(Value):
         return read_count(value, self.low, self.high)
 
 
+def out_of_range(low: int, high: int) -> Sentence:
+    """Say which numbers are allowed."""
+    return say("This may be from {low} to {high}.", low=low, high=high)
+
+
 def read_count(value: Any, low: int, high: int) -> int:
     """Read a whole number; raises ValidationError."""
     if type(value) is not int:  # true is an int too
-        raise refuse("not_a_whole_number", "This has to be a whole number, such as 12.")
+        raise refuse("not_a_whole_number", NOT_A_WHOLE_NUMBER)
     if not low <= value <= high:
-        raise refuse("out_of_range", f"This may be from {low} to {high}.")
+        raise refuse("out_of_range", out_of_range(low, high))
     return value
 
 
@@ -214,7 +236,7 @@ class Flag(Value):
 
     def read(self, value: Any) -> bool:
         if not isinstance(value, bool):
-            raise refuse("not_true_or_false", "This has to be true or false.")
+            raise refuse("not_true_or_false", NOT_TRUE_OR_FALSE)
         return value
 
 
@@ -243,22 +265,28 @@ class Money(Value):
         return str(value)
 
 
+def too_large(most: int) -> Sentence:
+    """Say how large a decimal may be."""
+    return say("This is too large; at most {most} is possible.", most=most)
+
+
 def read_decimal(value: Any, places: int, high: int) -> int:
     """Read a decimal text (or a JSON integer) as an integer of 10**-places; raises ValidationError."""
     if isinstance(value, (float, Decimal)):
-        raise refuse("json_float", 'A decimal has to be sent as a text, such as "0.25", so that it stays exact.')
+        raise refuse("json_float", say('A decimal has to be sent as a text, such as "0.25", so that it stays exact.'))
     if isinstance(value, bool) or not isinstance(value, (str, int)):
-        raise refuse("not_a_decimal", 'This has to be a decimal in quotes, such as "0.25".')
+        raise refuse("not_a_decimal", say('This has to be a decimal in quotes, such as "0.25".'))
     text = str(value)
     number = parse_decimal(text, places)
     if number is None or len(text.partition(".")[2]) > places:
-        raise refuse(
-            "not_a_decimal",
-            f"A decimal has digits 0-9 and at most one full stop with up to {places} decimals: no sign, blank, "
+        detail = say(
+            "A decimal has digits 0-9 and at most one full stop with up to {places} decimals: no sign, blank, "
             'separator, exponent or percent sign, such as "0.25".',
+            places=places,
         )
+        raise refuse("not_a_decimal", detail)
     if number > high:
-        raise refuse("out_of_range", f"This is too large; at most {high // 10**places} is possible.")
+        raise refuse("out_of_range", too_large(high // 10**places))
     return number
 
 
@@ -270,6 +298,10 @@ class Measured(NamedTuple):
     segment: str | None
 
 
+def _too_many(given: Sequence[Any], most: int) -> Sentence:
+    return say("This list has {number} entries; it may have up to {most}.", number=len(given), most=most)
+
+
 class Metrics(Value):
     """Observations by metric: one object or a list of them each; null is unknown."""
 
@@ -278,14 +310,13 @@ class Metrics(Value):
 
     def read(self, value: Any) -> dict[str, list[tuple[str, Measured]]]:
         if not isinstance(value, dict):
-            raise refuse("not_an_object", "This has to be an object of observations by metric.")
+            raise refuse("not_an_object", say("This has to be an object of observations by metric."))
         found: dict[str, list[tuple[str, Measured]]] = {}
         errors: dict[str, Any] = {}
         for metric, given in value.items():
             several = isinstance(given, list)
             if several and len(given) > MOST_OBSERVATIONS:
-                detail = f"This list has {len(given)} entries; it may have up to {MOST_OBSERVATIONS}."
-                errors[metric] = Refusal("wrong_length", detail)
+                errors[metric] = Refusal("wrong_length", _too_many(given, MOST_OBSERVATIONS))
                 continue
             measured = []
             wrong: dict[Any, Any] = {}
@@ -307,7 +338,8 @@ class Metrics(Value):
 
 def _read_segment(value: Any) -> str:
     if not isinstance(value, str) or not SEGMENT.fullmatch(value):
-        raise refuse("not_a_segment", "Allowed are seller_fulfilled, amazon_fulfilled, business and category:<key>.")
+        detail = say("Allowed are seller_fulfilled, amazon_fulfilled, business and category:<key>.")
+        raise refuse("not_a_segment", detail)
     return value
 
 
@@ -325,15 +357,14 @@ def read_observation(given: Any) -> Measured | None:
     if given is None:
         return None
     if not isinstance(given, dict):
-        raise refuse(
-            "not_an_object", 'An observation is an object such as {"count": 3, "of": 1200} or {"rate": "0.0025"}.'
-        )
+        detail = say('An observation is an object such as {"count": 3, "of": 1200} or {"rate": "0.0025"}.')
+        raise refuse("not_an_object", detail)
     errors: dict[str, Any] = {}
     read: dict[str, Any] = {}
     for key, value in given.items():
         reader = _OBSERVATION.get(key)
         if reader is None:
-            errors[key] = [Refusal("unknown_field", f"Allowed are {', '.join(sorted(_OBSERVATION))}.")]
+            errors[key] = [Refusal("unknown_field", allowed(sorted(_OBSERVATION)))]
         elif value is not None:
             try:
                 read[key] = reader(value)
@@ -345,15 +376,16 @@ def read_observation(given: Any) -> Measured | None:
     if count is None and of is None and rate is None:
         if given.keys() & {"count", "of", "rate"}:
             return None
-        raise refuse("no_value", "An observation has count and of, or rate, or (for counters) count.")
+        raise refuse("no_value", say("An observation has count and of, or rate, or (for counters) count."))
     if rate is not None and (count is not None or of is not None):
-        raise refuse("rate_and_count", "Give either the rate, or count and of: not both.")
+        raise refuse("rate_and_count", say("Give either the rate, or count and of: not both."))
     if rate is not None:
         seen = Observation.of_rate(rate)
     elif count is None:
-        raise refuse("half_a_pair", "`of` needs `count`: how many of them.")
+        raise refuse("half_a_pair", say("`of` needs `count`: how many of them."))
     elif of is not None and count > of:
-        raise refuse("count_above_of", f"{count} of {of} is impossible: `count` may be at most `of`.")
+        detail = say("{count} of {of} is impossible: `count` may be at most `of`.", count=count, of=of)
+        raise refuse("count_above_of", detail)
     else:
         seen = Observation(count, of)
     return Measured(seen, read.get("window_days"), read.get("segment"))
@@ -378,7 +410,7 @@ class Facts(Value):
 
     def read(self, value: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
-            raise refuse("not_an_object", "This has to be an object of facts by name.")
+            raise refuse("not_an_object", say("This has to be an object of facts by name."))
         return value
 
 
@@ -389,12 +421,12 @@ class Strict(Schema):
         unknown = RAISE
 
     error_messages = {
-        "type": Refusal("not_an_object", "This has to be a JSON object."),  # type: ignore[dict-item]
+        "type": Refusal("not_an_object", NO_OBJECT),  # type: ignore[dict-item]
     }
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        detail = f"There is no such field here. There are {', '.join(self.fields)}."
+        detail = say("There is no such field here. There are {fields}.", fields=", ".join(self.fields))
         self.error_messages["unknown"] = Refusal("unknown_field", detail)  # type: ignore[assignment]
 
     def load(self, data: Any, **_: Any) -> dict[str, Any]:
@@ -421,7 +453,7 @@ class Inner(fields.Nested):
     """An object of its own schema."""
 
     default_error_messages = {
-        "null": Refusal("not_an_object", "This has to be a JSON object."),  # type: ignore[dict-item]
+        "null": Refusal("not_an_object", NO_OBJECT),  # type: ignore[dict-item]
     }
 
 
@@ -429,9 +461,9 @@ class Several(fields.List[Any]):
     """A list of values or objects."""
 
     default_error_messages = {
-        "required": Refusal("missing", "This is missing; it has to be given."),  # type: ignore[dict-item]
-        "null": Refusal("missing", "This is null; it has to be given."),  # type: ignore[dict-item]
-        "invalid": Refusal("wrong_value", "This has to be a list."),  # type: ignore[dict-item]
+        "required": Refusal("missing", say("This is missing; it has to be given.")),  # type: ignore[dict-item]
+        "null": Refusal("missing", say("This is null; it has to be given.")),  # type: ignore[dict-item]
+        "invalid": Refusal("wrong_value", say("This has to be a list.")),  # type: ignore[dict-item]
     }
 
 
@@ -705,8 +737,7 @@ def read_seller(catalog: Catalog, body: Any) -> SellerInput:
     checked = _assessment(catalog, {**data, "as_of": None}, date.min)
     groups = data.get("groups") or []
     if len(groups) > MOST_GROUPS:
-        detail = f"This list has {len(groups)} entries; it may have up to {MOST_GROUPS}."
-        raise InvalidInput([Problem("/groups", "wrong_length", detail)])
+        raise InvalidInput([Problem("/groups", "wrong_length", _too_many(groups, MOST_GROUPS))])
     return SellerInput(
         marketplace=data["marketplace"],
         name=data.get("name"),
@@ -723,7 +754,11 @@ def read_snapshot(
     data = _load(_SNAPSHOT, body)
     as_of = data.get("as_of") or today
     if as_of > today + timedelta(days=1):  # somewhere it is tomorrow already
-        detail = f"{as_of} has not come yet: a snapshot holds what was measured. Today is {today} (UTC)."
+        detail = say(
+            "{as_of} has not come yet: a snapshot holds what was measured. Today is {today} (UTC).",
+            as_of=as_of.isoformat(),
+            today=today.isoformat(),
+        )
         raise InvalidInput([Problem("/as_of", "out_of_range", detail)])
     facts = {**facts, **(data.get("facts") or {})}
     return _assessment(catalog, {**data, "marketplace": marketplace, "programs": programs, "facts": facts}, today)
@@ -731,9 +766,8 @@ def read_snapshot(
 
 def _check_number(problems: list[Problem], given: list[Any], pointer: str, most: int) -> None:
     if not 1 <= len(given) <= most:
-        problems.append(
-            Problem(pointer, "wrong_length", f"This list has {len(given)} entries; it may have 1 to {most}.")
-        )
+        detail = say("This list has {number} entries; it may have 1 to {most}.", number=len(given), most=most)
+        problems.append(Problem(pointer, "wrong_length", detail))
 
 
 def flatten_assessment(catalog: Catalog, body: Any, program: str, as_of: date) -> dict[str, str]:
@@ -743,14 +777,16 @@ def flatten_assessment(catalog: Catalog, body: Any, program: str, as_of: date) -
     may not name others. Raises InvalidInput.
     """
     if not isinstance(body, dict):
-        raise InvalidInput([Problem("", "not_an_object", "The body has to be a JSON object.")])
+        raise InvalidInput([Problem("", "not_an_object", NO_BODY_OBJECT)])
     account = {name: value for name, value in body.items() if name not in ("lines", "established_in")}
     data = _load(_ASSESSMENT, account)
     problems: list[Problem] = []
     if data.get("programs") not in (None, [program]):
-        problems.append(Problem("/programs", "not_allowed", f"This file is scored for {program} alone."))
+        detail = say("This file is scored for {program} alone.", program=program)
+        problems.append(Problem("/programs", "not_allowed", detail))
     if data.get("as_of") not in (None, as_of):
-        problems.append(Problem("/as_of", "not_allowed", f"This file is scored by the rules of {as_of} alone."))
+        detail = say("This file is scored by the rules of {as_of} alone.", as_of=as_of.isoformat())
+        problems.append(Problem("/as_of", "not_allowed", detail))
     vocabulary = catalog.vocabulary
     facts = _facts(vocabulary, data.get("facts") or {}, problems)
     observations = _observations(vocabulary, data.get("metrics") or {}, problems)
@@ -759,12 +795,14 @@ def flatten_assessment(catalog: Catalog, body: Any, program: str, as_of: date) -
     if (data.get("seller") or {}).get("name"):
         cells["seller_name"] = data["seller"]["name"]
     if not isinstance(lines, list) or len(lines) > 1:
-        problems.append(Problem("/lines", "wrong_length", "A row has at most one fee line."))
+        problems.append(Problem("/lines", "wrong_length", say("A row has at most one fee line.")))
     elif lines:
         loaded = _load(FeeLineSchema(), lines[0])
         channel = loaded.get("fulfillment")
         if channel is not None and CHANNEL_OF_ACCOUNT[channel] != facts.pop("fulfillment", None):
-            detail = "A row has one fulfillment, for the account and its sale: give facts.fulfillment to match this."
+            detail = say(
+                "A row has one fulfillment, for the account and its sale: give facts.fulfillment to match this."
+            )
             problems.append(Problem("/lines/0/fulfillment", "not_allowed", detail))
         cells |= {name: _cell(value) for name, value in lines[0].items() if loaded.get(name) is not None}
     if body.get("established_in") is not None:
@@ -802,7 +840,7 @@ def _refuse_if_any(problems: list[Problem]) -> None:
 
 def _load(schema: Schema, body: Any) -> dict[str, Any]:
     if not isinstance(body, dict):
-        raise InvalidInput([Problem("", "not_an_object", "The body has to be a JSON object.")])
+        raise InvalidInput([Problem("", "not_an_object", NO_BODY_OBJECT)])
     try:
         loaded: dict[str, Any] = schema.load(body)
     except ValidationError as error:
@@ -831,12 +869,11 @@ def _assessment(catalog: Catalog, data: Mapping[str, Any], today: date) -> Asses
     if names is None:
         names = ["enterprise-mall"]
     if not 1 <= len(names) <= len(catalog.program_ids) or len(set(names)) < len(names):
-        detail = f"Name each program once; there are {', '.join(catalog.program_ids)}."
+        detail = say("Name each program once; there are {programs}.", programs=", ".join(catalog.program_ids))
         problems.append(Problem("/programs", "wrong_programs", detail))
     for index, name in enumerate(names):
         if name not in catalog.program_ids:
-            detail = f"There is no such program. There are {', '.join(catalog.program_ids)}."
-            problems.append(Problem(f"/programs/{index}", "unknown_program", detail))
+            problems.append(Problem(f"/programs/{index}", "unknown_program", no_such_program(catalog)))
     vocabulary = catalog.vocabulary
     facts = _facts(vocabulary, data.get("facts") or {}, problems)
     observations = _observations(vocabulary, data.get("metrics") or {}, problems)
@@ -849,14 +886,19 @@ def _assessment(catalog: Catalog, data: Mapping[str, Any], today: date) -> Asses
     )
 
 
-@lru_cache(maxsize=8)
-def _no_such_fact(vocabulary: Vocabulary) -> str:
-    return f"There is no such fact. There are {', '.join(vocabulary.facts)}."
+def no_such_program(catalog: Catalog) -> Sentence:
+    """Say that a program does not exist, and which ones do."""
+    return say("There is no such program. There are {programs}.", programs=", ".join(catalog.program_ids))
 
 
 @lru_cache(maxsize=8)
-def _no_such_metric(vocabulary: Vocabulary) -> str:
-    return f"There is no such metric. There are {', '.join(vocabulary.metrics)}."
+def _no_such_fact(vocabulary: Vocabulary) -> Sentence:
+    return say("There is no such fact. There are {facts}.", facts=", ".join(vocabulary.facts))
+
+
+@lru_cache(maxsize=8)
+def _no_such_metric(vocabulary: Vocabulary) -> Sentence:
+    return say("There is no such metric. There are {metrics}.", metrics=", ".join(vocabulary.metrics))
 
 
 def _facts(vocabulary: Vocabulary, given: Mapping[str, Any], problems: list[Problem]) -> dict[str, FactValue]:
@@ -878,11 +920,11 @@ def read_fact(fact: Fact, value: Any) -> FactValue:
     match fact.kind:
         case "boolean":
             if not isinstance(value, bool):
-                raise refuse("not_true_or_false", "This has to be true or false.")
+                raise refuse("not_true_or_false", NOT_TRUE_OR_FALSE)
             return value
         case "choice":
             if value not in fact.choices:
-                raise refuse("not_allowed", f"Allowed are {', '.join(fact.choices)}.")
+                raise refuse("not_allowed", allowed(fact.choices))
             return str(value)
         case "integer":
             return read_count(value, fact.lowest or 0, fact.highest or HIGHEST_COUNT)
@@ -902,15 +944,15 @@ def _observations(
         for place, (seen, window_days, segment) in several:
             slot = slot_of(metric, window_days, segment)
             if slot in observations:
-                detail = "There are two observations of this metric for one window and segment. Keep one."
+                detail = say("There are two observations of this metric for one window and segment. Keep one.")
                 problems.append(Problem(f"/metrics/{name}{place}", "duplicate_observation", detail))
             elif counter == (seen.of is None):
                 observations[slot] = seen
             elif counter:
-                detail = f"{name} is a plain count. Give count alone."
+                detail = say("{metric} is a plain count. Give count alone.", metric=name)
                 problems.append(Problem(f"/metrics/{name}{place}", "not_a_count", detail))
             else:
-                detail = f"{name} is a rate. Give count and of, or rate."
+                detail = say("{metric} is a rate. Give count and of, or rate.", metric=name)
                 problems.append(Problem(f"/metrics/{name}{place}", "half_a_pair", detail))
     return observations
 
@@ -929,11 +971,15 @@ def fee_line(schedule: FeeSchedule, data: Mapping[str, Any], pointer: str, probl
         problems.append(Problem(f"{pointer}/category", "unknown_category", unknown_category(schedule, category)))
     channel = data.get("fulfillment") or "seller"
     if schedule.covered and channel not in schedule.channels:
-        detail = f"In {schedule.marketplace} allowed are {', '.join(schedule.channels)}."
+        detail = say(
+            "In {marketplace} allowed are {channels}.",
+            marketplace=schedule.marketplace,
+            channels=", ".join(schedule.channels),
+        )
         problems.append(Problem(f"{pointer}/fulfillment", "not_allowed", detail))
     price = _amount(schedule, data, "price", pointer, problems)
     if price == 0:
-        problems.append(Problem(f"{pointer}/price", "out_of_range", "A price is above 0."))
+        problems.append(Problem(f"{pointer}/price", "out_of_range", PRICE_OF_NOTHING))
     return FeeLine(
         category=category,
         price=price or 1,
@@ -950,7 +996,7 @@ def fee_line(schedule: FeeSchedule, data: Mapping[str, Any], pointer: str, probl
     )
 
 
-def unknown_category(schedule: FeeSchedule, category: str) -> str:
+def unknown_category(schedule: FeeSchedule, category: str) -> Sentence:
     """Say that a category does not exist, and which ones share its words or come close to its letters."""
     from difflib import get_close_matches
 
@@ -961,10 +1007,19 @@ def unknown_category(schedule: FeeSchedule, category: str) -> str:
     }
     near = sorted((key for key, number in shared.items() if number), key=lambda key: -shared[key])
     near += get_close_matches(category, schedule.categories, n=5, cutoff=0.4)
-    hint = f" Close to it are {', '.join(list(dict.fromkeys(near))[:5])}." if near else ""
-    return (
-        f"The {schedule.marketplace} fee schedule has no such category.{hint} "
-        f"GET /v1/fee-schedules/{schedule.marketplace} lists all {len(schedule.categories)}."
+    if not near:
+        return say(
+            "The {marketplace} fee schedule has no such category. "
+            "GET /v1/fee-schedules/{marketplace} lists all {number}.",
+            marketplace=schedule.marketplace,
+            number=len(schedule.categories),
+        )
+    return say(
+        "The {marketplace} fee schedule has no such category. Close to it are {near}. "
+        "GET /v1/fee-schedules/{marketplace} lists all {number}.",
+        marketplace=schedule.marketplace,
+        near=", ".join(list(dict.fromkeys(near))[:5]),
+        number=len(schedule.categories),
     )
 
 
@@ -985,10 +1040,16 @@ def read_amount(schedule: FeeSchedule, text: str) -> int:
     """Read money of the schedule's currency in minor units; raises ValidationError."""
     minor = parse_decimal(text, schedule.decimals)
     if minor is None:
-        raise refuse("too_many_decimals", f"Amounts in {schedule.currency} have at most {schedule.decimals} decimals.")
+        detail = say(
+            "Amounts in {currency} have at most {decimals} decimals.",
+            currency=schedule.currency,
+            decimals=schedule.decimals,
+        )
+        raise refuse("too_many_decimals", detail)
     if minor > HIGHEST_AMOUNT:
         highest = HIGHEST_AMOUNT // 10**schedule.decimals
-        raise refuse("out_of_range", f"An amount may be at most {highest} {schedule.currency}.")
+        detail = say("An amount may be at most {highest} {currency}.", highest=highest, currency=schedule.currency)
+        raise refuse("out_of_range", detail)
     return minor
 
 
@@ -998,13 +1059,13 @@ def _advice_line(schedule: FeeSchedule, data: Mapping[str, Any], pointer: str, p
     for index, one in enumerate(data.get("scenarios") or ()):
         units, uplift = one.get("monthly_units"), one.get("uplift")
         if (units is None) == (uplift is None):
-            detail = "A scenario has either monthly_units or uplift."
+            detail = say("A scenario has either monthly_units or uplift.")
             problems.append(Problem(f"{pointer}/scenarios/{index}", "one_of_two", detail))
         if uplift is not None and data.get("current_monthly_units") is None:
-            detail = "An uplift needs the line's current_monthly_units."
+            detail = say("An uplift needs the line's current_monthly_units.")
             problems.append(Problem(f"{pointer}/scenarios/{index}/uplift", "missing", detail))
         if one["name"] in names:
-            detail = "Two scenarios of this line have this name. Name each once."
+            detail = say("Two scenarios of this line have this name. Name each once.")
             problems.append(Problem(f"{pointer}/scenarios/{index}/name", "duplicate_name", detail))
         names.add(one["name"])
         scenarios.append(Scenario(one["name"], units, uplift))
@@ -1012,12 +1073,12 @@ def _advice_line(schedule: FeeSchedule, data: Mapping[str, Any], pointer: str, p
         place = f"{pointer}/quantity_discounts/{index}"
         price = _amount(schedule, one, "unit_price", place, problems)
         if (one.get("unit_price") is None) == (one.get("discount_rate") is None):
-            detail = "A quantity discount has either discount_rate or unit_price."
+            detail = say("A quantity discount has either discount_rate or unit_price.")
             problems.append(Problem(place, "one_of_two", detail))
         if price == 0:
-            problems.append(Problem(f"{place}/unit_price", "out_of_range", "A price is above 0."))
+            problems.append(Problem(f"{place}/unit_price", "out_of_range", PRICE_OF_NOTHING))
         if one.get("discount_rate") == PPM:
-            detail = "A discount of everything leaves no price; it is below 1."
+            detail = say("A discount of everything leaves no price; it is below 1.")
             problems.append(Problem(f"{place}/discount_rate", "out_of_range", detail))
         discounts.append(QuantityDiscount(one["min_quantity"], one.get("discount_rate"), price))
     return AdviceLine(

@@ -10,13 +10,15 @@ from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from advisor.errors import InvalidInput, Problem, UnreadableInput
+from advisor.errors import InvalidInput, Problem, Sentence, UnreadableInput, say
 
 DEEPEST = 32
 LONGEST_NUMBER = 40
 LARGEST_INTEGER_DIGITS = 19
 LONGEST_KEY_SHOWN = 200
 MOST_PROBLEMS = 100
+
+NUL = say("This text holds a NUL character. Remove it.")
 
 
 def loads(data: bytes, apart: str | None = None) -> Any:
@@ -27,24 +29,60 @@ def loads(data: bytes, apart: str | None = None) -> Any:
     under the key `apart` may hold NULs: whoever takes it apart calls `refuse_nuls` for each item.
     """
     if not data.strip():
-        raise UnreadableInput("empty_body", "The JSON text is empty. Send one JSON object.")
+        raise UnreadableInput("empty_body", say("The JSON text is empty. Send one JSON object."))
     if data.startswith(b"\xef\xbb\xbf"):
-        raise UnreadableInput("not_json", "The JSON text starts with a byte order mark. Send UTF-8 without one.")
+        raise UnreadableInput("not_json", say("The JSON text starts with a byte order mark. Send UTF-8 without one."))
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise UnreadableInput("not_utf8", f"Byte {error.start} is not UTF-8. Send the JSON text in UTF-8.") from None
+        detail = say("Byte {number} is not UTF-8. Send the JSON text in UTF-8.", number=error.start)
+        raise UnreadableInput("not_utf8", detail) from None
     if text.count("[") + text.count("{") > DEEPEST:
         _check_depth(text)
     try:
         value = _DECODER.decode(text)
     except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        raise UnreadableInput("not_json", f"This is not JSON at {where}: {error.msg}.") from None
+        raise UnreadableInput("not_json", _not_json(error)) from None
     if "\\u" in text:
         _refuse_surrogates(value)
         refuse_nuls({key: value[key] for key in value if key != apart} if isinstance(value, dict) else value)
     return value
+
+
+def _not_json(error: json.JSONDecodeError) -> Sentence:
+    """Say where and why a text is not JSON: whatever Python's reader can say, in a whole sentence of our own."""
+    at = {"line": error.lineno, "column": error.colno}
+    match error.msg:
+        case "Expecting value":
+            return say("This is not JSON at line {line}, column {column}: Expecting value.", **at)
+        case "Expecting property name enclosed in double quotes":
+            return say(
+                "This is not JSON at line {line}, column {column}: Expecting property name enclosed in double quotes.",
+                **at,
+            )
+        case "Expecting ':' delimiter":
+            return say("This is not JSON at line {line}, column {column}: Expecting ':' delimiter.", **at)
+        case "Expecting ',' delimiter":
+            return say("This is not JSON at line {line}, column {column}: Expecting ',' delimiter.", **at)
+        case "Illegal trailing comma before end of object":
+            return say(
+                "This is not JSON at line {line}, column {column}: Illegal trailing comma before end of object.", **at
+            )
+        case "Illegal trailing comma before end of array":
+            return say(
+                "This is not JSON at line {line}, column {column}: Illegal trailing comma before end of array.", **at
+            )
+        case "Unterminated string starting at":
+            return say("This is not JSON at line {line}, column {column}: Unterminated string starting at.", **at)
+        case "Invalid control character at":
+            return say("This is not JSON at line {line}, column {column}: Invalid control character at.", **at)
+        case "Invalid \\escape: ":
+            return say("This is not JSON at line {line}, column {column}: Invalid \\escape: .", **at)
+        case "Invalid \\uXXXX escape":
+            return say("This is not JSON at line {line}, column {column}: Invalid \\uXXXX escape.", **at)
+        case "Extra data":
+            return say("This is not JSON at line {line}, column {column}: Extra data.", **at)
+    return say("This is not JSON at line {line}, column {column}: {reason}.", **at, reason=error.msg)
 
 
 def _check_depth(text: str) -> None:
@@ -62,7 +100,8 @@ def _check_depth(text: str) -> None:
         elif character in "[{":
             depth += 1
             if depth > DEEPEST:
-                raise UnreadableInput("too_deep", f"The JSON is nested more than {DEEPEST} levels deep.")
+                detail = say("The JSON is nested more than {levels} levels deep.", levels=DEEPEST)
+                raise UnreadableInput("too_deep", detail)
         elif character in "]}":
             depth -= 1
 
@@ -74,9 +113,8 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         for name, _ in pairs:
             left[name] -= 1
             if left[name] < 0:
-                raise UnreadableInput(
-                    "duplicate_key", f"The key {name[:80]!r} stands twice in one object. Give it once."
-                )
+                detail = say("The key {key} stands twice in one object. Give it once.", key=repr(name[:80]))
+                raise UnreadableInput("duplicate_key", detail)
     return found
 
 
@@ -84,25 +122,25 @@ def _integer(digits: str) -> int | Decimal:
     if digits == "-0":
         return Decimal(digits)  # a sign is never taken, and an int would lose it
     if len(digits) > LARGEST_INTEGER_DIGITS + digits.startswith("-"):
-        raise UnreadableInput("number_out_of_range", f"The number {digits[:20]}… has more than 19 digits.")
+        detail = say("The number {digits}… has more than 19 digits.", digits=digits[:20])
+        raise UnreadableInput("number_out_of_range", detail)
     return int(digits)
 
 
 def _decimal(digits: str) -> Decimal:
     if len(digits) > LONGEST_NUMBER:
-        raise UnreadableInput(
-            "number_out_of_range", f"The number {digits[:20]}… has more than {LONGEST_NUMBER} characters."
-        )
+        detail = say("The number {digits}… has more than {most} characters.", digits=digits[:20], most=LONGEST_NUMBER)
+        raise UnreadableInput("number_out_of_range", detail)
     try:
         return Decimal(digits)
     except InvalidOperation:
-        raise UnreadableInput(
-            "number_out_of_range", f"The number {digits} has an exponent beyond all bounds."
-        ) from None
+        detail = say("The number {digits} has an exponent beyond all bounds.", digits=digits)
+        raise UnreadableInput("number_out_of_range", detail) from None
 
 
 def _constant(name: str) -> Any:
-    raise UnreadableInput("not_json", f"{name} is not JSON. Send null for a number that is not known.")
+    detail = say("{name} is not JSON. Send null for a number that is not known.", name=name)
+    raise UnreadableInput("not_json", detail)
 
 
 _DECODER = json.JSONDecoder(
@@ -112,16 +150,16 @@ _DECODER = json.JSONDecoder(
 
 def refuse_nuls(value: Any) -> None:
     """Refuse a value with texts that hold a NUL; raises InvalidInput (code nul_character) with a pointer to each."""
-    detail = "This text holds a NUL character. Remove it."
     found = [pointer for pointer, text in _texts(value, "") if "\0" in text][:MOST_PROBLEMS]
     if found:
-        raise InvalidInput([Problem(pointer, "nul_character", detail) for pointer in found])
+        raise InvalidInput([Problem(pointer, "nul_character", NUL) for pointer in found])
 
 
 def _refuse_surrogates(value: Any) -> None:
     for place, text in _texts(value, ""):
         if any("\ud800" <= character <= "\udfff" for character in text):
-            raise UnreadableInput("lone_surrogate", f"The text at {place or '/'} holds half of a surrogate pair.")
+            detail = say("The text at {place} holds half of a surrogate pair.", place=place or "/")
+            raise UnreadableInput("lone_surrogate", detail)
 
 
 def _texts(value: Any, pointer: str) -> Iterator[tuple[str, str]]:

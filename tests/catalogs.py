@@ -1,8 +1,8 @@
 """Bring the message catalogs up to date: `make messages`.
 
-Collects every sentence that people are shown: those in `advisor/messages.py`, in `say("...")` of code and templates, and
-the texts in `data/`. Each catalog then gets what is new, untranslated, and loses what nobody says any more. What has to
-be translated is printed; a test fails until it is.
+Collects every sentence that people are shown: those in `advisor/messages.py`, in `say("...")` of code and templates,
+and the texts in `data/`. Each catalog then gets what is new, untranslated, and loses what nobody says any more. What
+has to be translated is printed; a test fails until it is.
 """
 
 import ast

@@ -8,7 +8,7 @@ from advisor.catalog import Catalog
 from advisor.services.calculations import Services
 from advisor.settings import Settings
 from advisor.store.database import Database
-from advisor.web import api, batches, documentation, health, limits, metrics, problems, sellers, webhooks
+from advisor.web import api, batches, documentation, health, limits, metrics, pages, problems, sellers, webhooks
 from advisor.web.clients import Clients
 from advisor.web.stored import Id, Routes, Workspaces
 from advisor.web.watch import watched
@@ -36,7 +36,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     database = app.extensions["advisor.database"] = Database(settings.database_url)
     health.register(app, settings, database)
     metrics.register(app, database)
-    blueprint = api.blueprint(Services(catalog), settings)
+    services = Services(catalog)
+    blueprint = api.blueprint(services, settings)
     workspaces = Workspaces(settings, database)
     clients = Clients(workspaces)
     clients.register(app)
@@ -47,4 +48,5 @@ def create_app(settings: Settings | None = None) -> Flask:
     batches.add(routes, catalog)
     webhooks.add(routes, settings)
     documentation.register(app, blueprint, catalog)
+    pages.register(app, services, catalog, workspaces)
     return app
