@@ -5,7 +5,7 @@ one Babel catalog a language, `advisor/translations/<locale>/LC_MESSAGES/message
 Placeholders are named. `make messages` brings the catalogs up to date.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
@@ -14,6 +14,7 @@ from pathlib import Path
 
 from babel import Locale, negotiate_locale
 from babel.dates import format_date
+from babel.lists import format_list
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_currency, format_decimal
@@ -106,8 +107,113 @@ TREND_REASONS = {
 
 TEXTS = {
     "counted": "{rate} ({count} of {of} {unit})",
+    "number_of": "{number} {unit}",
+    "of": "{count} of {of}",
+    "product": "Product {number}: {label}",
+    "in_percent": "{label}, in %",
+    "in_all": "{label}: of how many in all",
+    "between": "between {lowest} and {highest}",
     "yes": "yes",
     "no": "no",
+}
+
+VERDICTS = {
+    "eligible": "Eligible: every required criterion is met.",
+    "not_eligible": "Not eligible: at least one required criterion is missed.",
+    "undetermined": "Undetermined: no required criterion is missed, but not all of them can be answered.",
+    "not_covered": "Not covered: no rule of this program holds in {marketplace} on {as_of}, so nothing is judged.",
+}
+
+VERDICT_NAMES = {
+    "eligible": "Eligible",
+    "not_eligible": "Not eligible",
+    "undetermined": "Undetermined",
+    "not_covered": "Not covered",
+}
+
+OUTCOME_NAMES = {
+    "missed": "Missed",
+    "unknown": "Unknown",
+    "met": "Met",
+    "not_applicable": "Not applicable",
+}
+
+ACTIONS = {
+    "join": "Join: the additional sales pay for it.",
+    "not_worth_it": "Not worth it: the additional sales do not pay for it.",
+    "fix_first": "Fix what is missed first.",
+    "need_more_information": "More has to be known before this can be answered.",
+}
+
+PARTS = {
+    "total_sales_price": "Total sales price",
+    "sales_tax": "Sales tax",
+    "referral_fee": "Referral fee (commission)",
+    "closing_fee": "Closing fee",
+    "per_item_fee": "Per-item fee",
+    "digital_services_fee": "Digital services fee",
+    "refund_administration_fee": "Refund administration fee",
+    "total_fees": "Total fees",
+    "tax_on_fees": "Tax on fees",
+    "net_proceeds": "Net proceeds",
+    "unit_cost": "Unit cost",
+    "fulfillment_cost": "Fulfillment cost",
+    "contribution": "Contribution",
+}
+
+# What a form asks for.
+LABELS = {
+    "marketplace": "Marketplace",
+    "program": "Program",
+    "selling_plan": "Selling plan",
+    "fulfillment": "Who ships the orders",
+    "price": "Price for one",
+    "unit_cost": "What one costs you",
+    "fulfillment_cost": "Shipping and handling of one",
+    "shipping": "Shipping that the buyer pays",
+    "gift_wrap": "Gift wrap that the buyer pays",
+    "tax_rate": "Tax rate",
+    "refund_rate": "Refunds",
+    "current_monthly_units": "Sold a month now",
+}
+
+# Words of the rule data that are shown as choices.
+CHOICES = {
+    "professional": "Professional",
+    "individual": "Individual",
+    "seller": "By me",
+    "amazon": "By Amazon (FBA)",
+    "both": "Some by me, some by Amazon",
+    "seller_prime": "By me, with Prime",
+    "easy_ship": "Easy Ship",
+    "self_ship": "Self Ship",
+    "seller_flex": "Seller Flex",
+    "true": "Yes",
+    "false": "No",
+    "unknown": "I do not know",
+}
+
+PLACES = {
+    "US": "United States",
+    "CA": "Canada",
+    "MX": "Mexico",
+    "UK": "United Kingdom",
+    "DE": "Germany",
+    "FR": "France",
+    "IT": "Italy",
+    "ES": "Spain",
+    "JP": "Japan",
+    "IN": "India",
+    "AU": "Australia",
+    "CN": "China",
+}
+
+RANGES = {
+    "unknown": "At which prices that is not negative needs the unit cost and every fee.",
+    "none": "At no price is anything left.",
+    "listed": "Something is left at prices {ranges}.",
+    "from": "from {low} on",
+    "between": "from {low} to {high}",
 }
 
 DELIVERY_FAILURES = {
@@ -239,13 +345,27 @@ class Messages:
         """Write a whole number with its separators."""
         return format_decimal(value, locale=self.locale)
 
-    def money(self, amount: Decimal, currency: str) -> str:
-        """Write an amount of major units with its currency."""
-        return format_currency(amount, currency, locale=self.locale)
+    def fraction(self, rate: str) -> str:
+        """Write the decimal text of a rate as a percentage, with all its decimals."""
+        percent = format(Decimal(rate).scaleb(2), "f")
+        percent = percent.rstrip("0").rstrip(".") if "." in percent else percent
+        return percent.replace(".", self._decimal).join(self._percent)
+
+    def money(self, amount: str, currency: str) -> str:
+        """Write a decimal text of major units with its currency."""
+        return format_currency(Decimal(amount), currency, locale=self.locale)
+
+    def listed(self, several: Sequence[str]) -> str:
+        """Write several things as a list with “and”."""
+        return format_list(several, locale=self.locale)
 
     def day(self, day: date) -> str:
         """Write a date as the language does."""
         return format_date(day, "long", locale=self.locale)
+
+    def day_of(self, text: str) -> str:
+        """Write an ISO date as the language does."""
+        return self.day(date.fromisoformat(text))
 
 
 def _compiled(path: Path) -> BytesIO:

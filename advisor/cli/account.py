@@ -24,16 +24,10 @@ from advisor.cli.terminal import (
 )
 from advisor.domain.numbers import format_decimal, parse_decimal
 from advisor.domain.program import Criterion, Metric, Program
-from advisor.messages import TEXTS, Messages
+from advisor.messages import TEXTS, VERDICTS, Messages
 
 Answer = Mapping[str, Any]
 
-VERDICTS = {
-    "eligible": "Eligible: every required criterion is met.",
-    "not_eligible": "Not eligible: at least one required criterion is missed.",
-    "undetermined": "Undetermined: no required criterion is missed, but not all of them can be answered.",
-    "not_covered": "Not covered: no rule of this program holds in {marketplace} on {as_of}, so nothing is judged.",
-}
 VERDICT_STYLES = {
     "eligible": "bold green",
     "not_eligible": "bold red",

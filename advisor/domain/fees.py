@@ -7,6 +7,7 @@ rate * price + constant: one formula prices them all, and profit can be solved p
 Every fee is rounded once, half-up, per unit. A later fee is taken on the earlier one as charged.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
@@ -555,16 +556,9 @@ def profitable_ranges(terms: Terms, line: FeeLine, prices_include_tax: bool) -> 
     if line.unit_cost is None:
         return None
 
-    def worth(price: int) -> Fraction:
-        return exact_contribution(terms, line, prices_include_tax, price)
-
-    starts = [1, *(edge + 1 for edge in _edges(terms, line))]
     found: list[PriceRange] = []
-    for start, after in zip(starts, [*starts[1:], None], strict=True):
-        end = None if after is None else after - 1
-        stretch = _not_negative(
-            worth(start), worth(start + 1) - worth(start) if end != start else Fraction(0), start, end
-        )
+    for start, end, first, slope in _stretches(terms, line, prices_include_tax):
+        stretch = _not_negative(first, slope, start, end)
         if stretch is None:
             continue
         if found and found[-1].end is not None and found[-1].end + 1 == stretch.start:
@@ -572,6 +566,60 @@ def profitable_ranges(terms: Terms, line: FeeLine, prices_include_tax: bool) -> 
         else:
             found.append(stretch)
     return tuple(found)
+
+
+def _stretches(
+    terms: Terms, line: FeeLine, prices_include_tax: bool
+) -> Iterator[tuple[int, int | None, Fraction, Fraction]]:
+    """Give the straight lines that the contribution follows over all prices: from, to, its value at from, its slope."""
+
+    def worth(price: int) -> Fraction:
+        return exact_contribution(terms, line, prices_include_tax, price)
+
+    starts = [1, *(edge + 1 for edge in _edges(terms, line))]
+    for start, after in zip(starts, [*starts[1:], None], strict=True):
+        end = None if after is None else after - 1
+        yield start, end, worth(start), worth(start + 1) - worth(start) if end != start else Fraction(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A straight piece of what is left over prices: from `start` to `end`, both in minor units and included."""
+
+    start: int
+    end: int
+    left_at_start: int
+    left_at_end: int
+
+
+def left_over_prices(
+    schedule: FeeSchedule,
+    as_of: date,
+    line: FeeLine,
+    selling_plan: str | None,
+    established_in: str | None,
+    highest: int,
+) -> tuple[Stretch, ...]:
+    """Follow the contribution (net proceeds, where no cost is given) from one minor unit to the highest price.
+
+    What is unknown counts as 0. The ends are rounded half-up; there is one stretch
+    between two edges. Empty where no fee rule covers the line.
+    """
+    category = schedule.category(line.category)
+    terms = category and terms_in_force(schedule, category, line.fulfillment, as_of, selling_plan, established_in)
+    if not terms:
+        return ()
+    found: list[Stretch] = []
+    for start, end, first, slope in _stretches(terms, line, schedule.prices_include_tax):
+        if start > highest:
+            break
+        last = highest if end is None else min(end, highest)
+        found.append(Stretch(start, last, _half_up(first), _half_up(first + slope * (last - start))))
+    return tuple(found)
+
+
+def _half_up(value: Fraction) -> int:
+    return math.floor(value + Fraction(1, 2))
 
 
 def _not_negative(first: Fraction, slope: Fraction, start: int, end: int | None) -> PriceRange | None:

@@ -8,13 +8,15 @@ from advisor import answers, inputs
 from advisor.catalog import Catalog
 from advisor.domain.advice import advise
 from advisor.domain.assessment import assess
-from advisor.domain.fees import estimate
+from advisor.domain.fees import estimate, left_over_prices
 from advisor.domain.program import MARKETPLACES
 from advisor.errors import InvalidInput, Problem
 from advisor.messages import Messages
 from advisor.strict_json import refuse_nuls
 
 Answer = dict[str, Any]
+
+ASSESSMENT_FIELDS = frozenset(inputs.AssessmentRequest().fields)
 
 
 def today() -> date:
@@ -62,7 +64,36 @@ class Services:
 
     def advice(self, body: Any, messages: Messages) -> Answer:
         """Weigh joining. Raises InvalidInput."""
+        return self._advised(inputs.read_advice(self.catalog, body, today()), messages)
+
+    def checked(self, body: Any, messages: Messages) -> Answer:
+        """Answer a form: the request's own answer, of assessments or (with products) of advice, under `answer`.
+
+        `left` follows what is left of each product over prices, up to twice its own: lists of stretches as
+        [from, to, left at from, left at to] in minor units. Raises InvalidInput.
+        """
+        if not body["lines"]:
+            asked = {name: value for name, value in body.items() if name in ASSESSMENT_FIELDS}
+            return {"answer": self.assessments(asked, messages), "left": []}
         wanted = inputs.read_advice(self.catalog, body, today())
+        plan = wanted.assessment.account.facts.get("selling_plan")
+        left = [
+            left_over_prices(
+                wanted.schedule,
+                wanted.assessment.as_of,
+                one.line,
+                plan if isinstance(plan, str) else None,
+                wanted.established_in,
+                highest=2 * one.line.price,
+            )
+            for one in wanted.lines
+        ]
+        return {
+            "answer": self._advised(wanted, messages),
+            "left": [[[one.start, one.end, one.left_at_start, one.left_at_end] for one in line] for line in left],
+        }
+
+    def _advised(self, wanted: inputs.AdviceInput, messages: Messages) -> Answer:
         asked = wanted.assessment
         plan = asked.account.facts.get("selling_plan")
         result = advise(
@@ -95,6 +126,6 @@ class Services:
         return answers.schedule(self.catalog.schedule(marketplace), as_of or today(), messages)
 
 
-def problems(found: list[Problem]) -> list[Answer]:
+def problems(found: list[Problem], messages: Messages) -> list[Answer]:
     """Write problems for an answer."""
-    return [{"pointer": one.pointer, "code": one.code, "detail": one.detail} for one in found]
+    return [{"pointer": one.pointer, "code": one.code, "detail": messages.say(one.detail)} for one in found]

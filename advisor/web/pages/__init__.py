@@ -28,7 +28,7 @@ def register(app: Flask, services: Services, catalog: Catalog, workspaces: Works
         return asset_response(digest, name) or abort(404)
 
     check.add(pages, services, catalog, workspaces)
-    shared.add(pages, workspaces)
+    shared.add(pages, catalog, workspaces)
     embed.add(pages, workspaces)
     portfolio.add(pages, catalog, workspaces)
     app.before_request(choose_language)

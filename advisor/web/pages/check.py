@@ -1,12 +1,33 @@
-"""Check an account: the form in short pages or on one, and the result."""
+"""Check an account: the form in short pages or on one, and the result.
 
-from flask import Blueprint, Response
+The state of a form is the form: what was typed on other pages travels in hidden fields, is read anew by every page, and
+is kept nowhere. So there is nothing to sign, and nothing that a cookie would guard.
+"""
 
+import csv
+import io
+import json
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from advisor import answers
 from advisor.catalog import Catalog
-from advisor.services.calculations import Services
+from advisor.domain.program import MARKETPLACES
+from advisor.errors import InvalidInput
+from advisor.messages import CHOICES, OUTCOME_NAMES, PLACES, VERDICT_NAMES
+from advisor.services.calculations import Services, today
+from advisor.services.sharing import KEPT_DAYS
 from advisor.web.pages.embed import framing
-from advisor.web.pages.shell import ALONE, Shell, page
+from advisor.web.pages.form import ACCOUNT, COUNTRIES, DISCOUNTS, EXAMPLE, NUMBERS, PRICES, SCENARIOS, STEPS, Form
+from advisor.web.pages.result import WORDS, Result, compare
+from advisor.web.pages.shared import keep
+from advisor.web.pages.shell import ALONE, VIEWS, Shell, language, one_of, page, say
 from advisor.web.stored import Workspaces
+
+WAS = "was"  # the field that holds the numbers before a what-if
+NOT_TYPED = ("go", "step", WAS)
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def add(pages: Blueprint, services: Services, catalog: Catalog, workspaces: Workspaces) -> None:
@@ -15,12 +36,207 @@ def add(pages: Blueprint, services: Services, catalog: Catalog, workspaces: Work
     @pages.route("/", methods=["GET", "POST"])
     def start() -> Response:
         """Show the form, and its result."""
-        return answer(ALONE)
+        return _Visit(services, catalog, workspaces, ALONE).answer()
 
     @pages.route("/embed", methods=["GET", "POST"])
     def frame() -> Response:
         """Show the form in a frame."""
-        return answer(framing(workspaces))
+        return _Visit(services, catalog, workspaces, framing(workspaces)).answer()
 
-    def answer(shell: Shell) -> Response:
-        return page("base.html", shell, section="check")
+
+class _Visit:
+    """One request for the form, in one place."""
+
+    def __init__(self, services: Services, catalog: Catalog, workspaces: Workspaces, shell: Shell) -> None:
+        self.services = services
+        self.catalog = catalog
+        self.workspaces = workspaces
+        self.shell = shell
+        self.messages = language()
+        self.view = one_of("view", VIEWS)
+        typed = {name: values[0] for name, values in request.form.lists()}
+        self.go, self.step, self.was = (typed.pop(name, "") for name in NOT_TYPED)
+        if request.method == "GET":
+            typed = {"marketplace": request.args.get("marketplace", "").upper()}
+        self.typed = typed
+        self.form = self._form(typed)
+
+    def _form(self, typed: dict[str, str]) -> Form:
+        return Form(self.catalog, typed, today(), self.messages)
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The steps that a page of this view shows at once, first to last."""
+        return {"guided": (), "compact": STEPS, "fees": (ACCOUNT, PRICES)}[self.view]
+
+    def answer(self) -> Response:
+        """Do what the button says."""
+        word, _, what = self.go.partition(":")
+        if request.method == "GET":
+            return self._ask(ACCOUNT)
+        if word == "example":
+            self.form = self._form(dict(EXAMPLE))
+            return self._ask(ACCOUNT)
+        if word == "next":
+            return self._next()
+        if word == "back":
+            return self._ask(STEPS[max(STEPS.index(self._here) - 1, 0)])
+        if word == "change":
+            return self._ask(self.form.step_of(what), at=what)
+        if word == "add_line":
+            self.form.add_line()
+            return self._ask(PRICES, at=f"line_{self.form.lines[-1]}_category")
+        if word == "remove_line" and what.isdigit():
+            self.form.remove_line(int(what))
+            return self._ask(PRICES, at="line_1_category")
+        if word in ("result", "json", "csv", "share", "what_if"):
+            return self._result(word)
+        return self._ask(self._here)
+
+    @property
+    def _here(self) -> str:
+        return self.step if self.step in STEPS else ACCOUNT
+
+    def _next(self) -> Response:
+        """Go on to the next page, if what was asked so far can be read."""
+        here = STEPS.index(self._here)
+        self.form.read(STEPS[: here + 1])
+        wrong = self.form.first_wrong_step
+        return self._ask(wrong or STEPS[min(here + 1, len(STEPS) - 1)], status=422 if wrong else 200)
+
+    def _ask(self, step: str, at: str = "", status: int = 200) -> Response:
+        steps = self.steps or (step,)
+        return page(
+            "form.html",
+            self.shell,
+            status,
+            section="check",
+            stay="stay",
+            form=self.form,
+            view=self.view,
+            step=step,
+            steps=steps,
+            at=at,
+            places=[(place, say(PLACES[place])) for place in MARKETPLACES],
+            countries=[(place, say(PLACES[place])) for place in COUNTRIES],
+            programs=[(name, say(self.catalog.program(name).title)) for name in self.catalog.program_ids],
+            summary=say(self.form.program.summary),
+            choices=CHOICES,
+            all_steps=STEPS,
+            scenarios=SCENARIOS,
+            discounts=DISCOUNTS,
+            numbers=NUMBERS,
+            prices=PRICES,
+            account=ACCOUNT,
+        )
+
+    def _document(self, form: Form) -> dict[str, Any] | None:
+        """Ask the service what the form asks; None where the form is wrong."""
+        body = form.read(self.steps or STEPS)
+        if form.errors:
+            return None
+        try:
+            return {"body": body, "locale": self.messages.tag, **self.services.checked(body, self.messages)}
+        except InvalidInput as error:
+            form.refuse(error.problems)
+            return None
+
+    def _result(self, what: str) -> Response:
+        document = self._document(self.form)
+        if document is None:
+            return self._ask(self.form.first_wrong_step or ACCOUNT, status=422)
+        if what == "json":
+            return _download(answers.dumps(document["answer"]), "application/json", "assessment.json")
+        result = Result(document, self.catalog, self.messages)
+        if what == "csv":
+            return _download(table(result).encode("utf-8-sig"), "text/csv; charset=utf-8", "assessment.csv")
+        if what == "share":
+            return keep(self.workspaces, document, self.shell)
+        original = self._original(what)
+        typed = {name: value for name, value in self.form.typed.items() if value}
+        before = original.typed if original else typed
+        return page(
+            "result.html",
+            self.shell,
+            section="check",
+            stay="result",
+            form=self.form,
+            view=self.view,
+            result=result,
+            typed=typed,
+            original=before,
+            original_json=json.dumps(before),
+            changes=self._changes(original, result) if original else None,
+            result_data=self._told(result),
+            kept_days=KEPT_DAYS,
+            **WORDS,
+        )
+
+    def _told(self, result: Result) -> dict[str, Any]:
+        """Say what the frame may tell its host: nothing, a summary, or the whole answer."""
+        emit = one_of("emit", ("none", "summary", "full"))
+        if not self.shell.framed or emit == "none":
+            return {}
+        told = {
+            "result_id": None,
+            "verdict": result.verdict,
+            "program": result.program.id,
+            "marketplace": result.answer["marketplace"],
+        }
+        return told if emit == "summary" else {**told, "answer": result.answer}
+
+    def _original(self, what: str) -> Form | None:
+        """Read the numbers before a what-if; None where there is none, or where it was tampered with."""
+        if what != "what_if":
+            return None
+        try:
+            typed = json.loads(self.was)
+        except ValueError:
+            return None
+        if not isinstance(typed, dict) or not all(isinstance(one, str) for one in typed.values()):
+            return None
+        return self._form(typed)
+
+    def _changes(self, original: Form, result: Result) -> list[Any] | None:
+        document = self._document(original)
+        if document is None:
+            return None
+        names = {code: say(name) for code, name in VERDICT_NAMES.items()}
+        words = {"verdict": say("Verdict"), "score": say("Score"), "unknown": say("unknown")}
+        return compare(Result(document, self.catalog, self.messages), result, names, words)
+
+
+def _download(body: bytes, content_type: str, name: str) -> Response:
+    response = Response(body, content_type=content_type)
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+def table(result: Result) -> str:
+    """Write a result as CSV: a row for each finding, then a row for each part of each product's sale."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(
+        [say("Item"), say("Outcome"), say("Value"), say("Bar"), say("Room left"), say("Explanation"), say("Sources")]
+    )
+    for one in result.findings:
+        finding = one.finding
+        sources = " ".join(source["url"] or source["title"] for source in finding["sources"])
+        outcome = say(OUTCOME_NAMES[finding["outcome"]])
+        writer.writerow(
+            map(_harmless, (one.label, outcome, one.observed, one.bar, one.room, finding["message"], sources))
+        )
+    for index, line in enumerate(result.lines):
+        for _, label, amount, _ in result.parts(index):
+            name = f"{result.category(line['category'])}: {label}"
+            writer.writerow(map(_harmless, (name, "", amount, "", "", "", "")))
+    return out.getvalue()
+
+
+def _harmless(cell: str | None) -> str:
+    """Keep a spreadsheet from taking a text for a formula; amounts may be negative."""
+    text = cell or ""
+    is_number = text.lstrip("-").replace(".", "", 1).isdigit()
+    return "'" + text if text.startswith(FORMULA) and not is_number else text

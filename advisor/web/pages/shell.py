@@ -17,6 +17,8 @@ ASSETS = Path(__file__).parent.parent / "assets"
 KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 THEMES = ("auto", "light", "dark")
 VIEWS = ("guided", "compact", "fees")
+EMITS = ("none", "summary", "full")
+SHELL = "advisor.shell"  # where the frame that a request stands in is noted, for problems
 # The query parameters that a page takes along to the next one. None of them is a seller's number.
 KEPT = ("key", "view", "locale", "theme", "marketplace", "emit", "origin")
 POLICY = (
@@ -27,10 +29,15 @@ POLICY = (
 
 @dataclass(frozen=True, slots=True)
 class Shell:
-    """Where a page is shown: in a frame of somebody's site, which `origins` may have, or on its own."""
+    """Where a page is shown: in a frame of somebody's site, which `origins` may have, or on its own.
+
+    `host` is the origin of that site, where it is one of those, and `emit` what it may learn of a result.
+    """
 
     framed: bool = False
     origins: tuple[str, ...] = ()
+    host: str = ""
+    emit: str = EMITS[0]
 
     @property
     def ancestors(self) -> str:
@@ -142,7 +149,7 @@ def as_page(response: Response) -> Response:
     if response.mimetype != "application/problem+json" or not _wants_page():
         return response
     problem: Mapping[str, Any] = response.get_json()
-    shown = page("error.html", Shell(), response.status_code, problem=problem)
+    shown = page("error.html", request.environ.get(SHELL, ALONE), response.status_code, problem=problem)
     for name in ("Retry-After", "Allow", "RateLimit", "RateLimit-Policy"):
         if name in response.headers:
             shown.headers[name] = response.headers[name]

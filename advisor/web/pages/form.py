@@ -1,0 +1,526 @@
+"""The form: what is asked of an account, what a person typed, and the API request that it means.
+
+Names of fields are those of a file's columns where there is one (`late_shipment_rate_30d_count`). What was typed is
+kept as it is; nothing that is unknown is guessed.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from advisor.catalog import Catalog
+from advisor.domain.fees import FeeSchedule
+from advisor.domain.program import MARKETPLACES, Fact, Level, Metric, Program, rules_in_force
+from advisor.errors import Problem, Sentence, say
+from advisor.messages import CHOICES, LABELS, PLACES, TEXTS, Messages
+from advisor.web.pages.typed import Mistyped, read_amount, read_count, read_percent
+
+ACCOUNT, NUMBERS, PRICES = "account", "numbers", "prices"
+STEPS = (ACCOUNT, NUMBERS, PRICES)
+MOST_LINES = 20
+SCENARIOS = DISCOUNTS = (1, 2, 3)
+PLAN, FULFILLMENT = "selling_plan", "fulfillment"
+ASKED_FIRST = (PLAN, FULFILLMENT)
+UNKNOWN = "unknown"
+YES_NO = ("true", "false")
+ACCOUNT_FIELDS = ("marketplace", "program", PLAN, FULFILLMENT)
+MONEY_FIELDS = ("established_in", "fixed_monthly_cost")
+LINE_AMOUNTS = ("price", "unit_cost", "fulfillment_cost", "shipping", "gift_wrap")
+LINE_RATES = ("tax_rate", "refund_rate")
+LINE_WORDS = ("category", "fulfillment")
+LONGEST_NAME = 60
+COUNTRIES = ("US", "CA", "UK", "DE", "FR", "IT", "ES", "JP", "IN", "AU", "CN")
+
+EXAMPLE = {
+    "marketplace": "US",
+    "program": "enterprise-mall",
+    PLAN: "professional",
+    FULFILLMENT: "seller",
+    "order_defect_rate_60d_how": "counts",
+    "order_defect_rate_60d_count": "3",
+    "order_defect_rate_60d_of": "1200",
+    "pre_fulfillment_cancellation_rate_7d_how": "counts",
+    "pre_fulfillment_cancellation_rate_7d_count": "1",
+    "pre_fulfillment_cancellation_rate_7d_of": "150",
+    "late_shipment_rate_30d_how": "counts",
+    "late_shipment_rate_30d_count": "4",
+    "late_shipment_rate_30d_of": "600",
+    "valid_tracking_rate_30d_how": "rate",
+    "valid_tracking_rate_30d_rate": "98.1",
+    "tracking_on_every_package": "true",
+    "established_in": "US",
+    "fixed_monthly_cost": "150",
+    "line_1_category": "office_products",
+    "line_1_price": "40.00",
+    "line_1_unit_cost": "22.00",
+    "line_1_fulfillment_cost": "4.00",
+    "line_1_current_monthly_units": "500",
+    "line_1_scenario_1_uplift": "5",
+    "line_1_scenario_2_units": "120",
+    "line_1_discount_1_quantity": "10",
+    "line_1_discount_1_rate": "5",
+    "line_1_discount_2_quantity": "50",
+    "line_1_discount_2_price": "29.00",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One thing that is asked of an account: a metric over a window, or a fact. `required` decides the verdict."""
+
+    name: str
+    subject: Metric | Fact
+    label: str
+    window_days: int | None
+    segment: str | None
+    required: bool
+
+    @property
+    def is_fact(self) -> bool:
+        """Whether it is declared, not measured."""
+        return isinstance(self.subject, Fact)
+
+    @property
+    def how(self) -> str:
+        """How it is answered unless the person says otherwise: what is not required may well be unknown."""
+        return "counts" if self.required else UNKNOWN
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The names of its fields."""
+        if self.is_fact:
+            return (self.name,)
+        return tuple(f"{self.name}_{part}" for part in ("how", "count", "of", "rate", "rate_sure"))
+
+
+def ask(program: Program, marketplace: str, day: date, fulfillment: str) -> list[Question]:
+    """List what a program asks of an account, in program order; what its fulfillment makes moot is left out."""
+    found: dict[str, Question] = {}
+    for rule in rules_in_force(program, marketplace, day):
+        criterion = rule.criterion
+        subject = criterion.subject
+        required = rule.threshold.level is Level.REQUIRED
+        if isinstance(subject, Fact):
+            name, window, segment = subject.key, None, None
+            if name in ASKED_FIRST:
+                continue
+        else:
+            window, segment = criterion.window_days, criterion.segment
+            name = "_".join([subject.key, *([segment.replace(":", "_")] if segment else [])])
+            name += f"_{window}d" if window else ""
+            if fulfillment == "amazon" and criterion.channel == "seller":
+                continue
+        known = found.get(name)
+        if known is None or (required and not known.required):
+            found[name] = Question(name, subject, criterion.label, window, segment, required)
+    return list(found.values())
+
+
+class Form:
+    """A form as somebody filled it in. `read` says what it means, and what is wrong with it."""
+
+    def __init__(self, catalog: Catalog, typed: Mapping[str, str], day: date, messages: Messages) -> None:
+        self.catalog = catalog
+        self.typed = dict(typed)
+        self.day = day
+        self.messages = messages
+        self.marketplace = _one_of(self.typed.get("marketplace"), MARKETPLACES, "US")
+        self.program = catalog.program(_one_of(self.typed.get("program"), catalog.program_ids, catalog.program_ids[0]))
+        self.questions = ask(self.program, self.marketplace, day, self.typed.get(FULFILLMENT, ""))
+        self.schedule: FeeSchedule = catalog.schedule(self.marketplace)
+        self.errors: dict[str, str] = {}
+        self.unsure: set[str] = set()
+        self.echoes: dict[str, str] = {}
+        self.read_as: dict[str, str] = {}
+        self._pointers: dict[str, str] = {}
+
+    # What is shown
+
+    def value(self, name: str) -> str:
+        """Give what was typed into a field."""
+        return self.typed.get(name, "")
+
+    def options(self, question: Question) -> list[tuple[str, str]]:
+        """List the answers to a question of yes and no, or of listed words."""
+        words = question.subject.choices if isinstance(question.subject, Fact) else ()
+        return [(word, self.messages.text(CHOICES.get(word, word))) for word in (*(words or YES_NO), UNKNOWN)]
+
+    def how(self, question: Question) -> str:
+        """Say how a metric is answered: counts, rate or unknown."""
+        return self.typed.get(f"{question.name}_how", question.how)
+
+    @property
+    def categories(self) -> list[tuple[str, str]]:
+        """List the fee categories that hold on this day, by their names in the reader's language."""
+        held = (
+            one for one in self.schedule.categories.values() if any(v.validity.covers(self.day) for v in one.versions)
+        )
+        return sorted(((one.key, self.messages.text(one.label)) for one in held), key=lambda one: one[1].lower())
+
+    @property
+    def channels(self) -> list[tuple[str, str]]:
+        """List the fulfillment channels that are priced here."""
+        return [(channel, self.messages.text(CHOICES[channel])) for channel in self.schedule.channels]
+
+    def opens(self, start: str) -> bool:
+        """Tell whether something was typed, or is wrong, in fields whose names start so."""
+        names = [*(name for name, value in self.typed.items() if value), *self.errors]
+        return any(name.startswith(start) for name in names)
+
+    @property
+    def lines(self) -> list[int]:
+        """Number the products that are shown: those with anything typed, and as many as were asked for."""
+        asked = self.typed.get("lines", "1")
+        most = int(asked) if asked.isascii() and asked.isdigit() and len(asked) <= 2 else 1
+        for number in range(1, MOST_LINES + 1):
+            if any(value and name.startswith(f"line_{number}_") for name, value in self.typed.items()):
+                most = max(most, number)
+        return list(range(1, min(max(most, 1), MOST_LINES) + 1))
+
+    def add_line(self) -> None:
+        """Show one product more."""
+        self.typed["lines"] = str(len(self.lines) + 1)
+
+    def remove_line(self, number: int) -> None:
+        """Take a product away; those behind it move up."""
+        kept, count = {}, len(self.lines)
+        for name, value in self.typed.items():
+            if name.startswith("line_"):
+                own, rest = name.removeprefix("line_").split("_", 1)
+                if own == str(number):
+                    continue
+                if own.isdigit() and int(own) > number:
+                    kept[f"line_{int(own) - 1}_{rest}"] = value
+                    continue
+            kept[name] = value
+        self.typed = kept | {"lines": str(max(count - 1, 1))}
+
+    def step_of(self, name: str) -> str:
+        """Say on which page a field is asked."""
+        if name in ACCOUNT_FIELDS:
+            return ACCOUNT
+        return PRICES if name.startswith("line") or name in MONEY_FIELDS else NUMBERS
+
+    def shown(self, steps: tuple[str, ...]) -> set[str]:
+        """Name the fields that the pages of these steps show; all others travel hidden."""
+        names: set[str] = set()
+        if ACCOUNT in steps:
+            names.update(ACCOUNT_FIELDS)
+        if NUMBERS in steps:
+            names.update(name for question in self.questions for name in question.fields)
+        if PRICES in steps:
+            names.update(MONEY_FIELDS, ["lines"], *(self.line_fields(number) for number in self.lines))
+        return names
+
+    def hidden(self, steps: tuple[str, ...]) -> dict[str, str]:
+        """Give what was typed on other pages, or for another program, so that nothing is lost."""
+        shown = self.shown(steps)
+        return {name: value for name, value in self.typed.items() if value and name not in shown}
+
+    @staticmethod
+    def line_fields(number: int) -> list[str]:
+        """Name the fields of a product."""
+        here = f"line_{number}_"
+        names = [here + one for one in (*LINE_WORDS, *LINE_AMOUNTS, *LINE_RATES, "current_monthly_units")]
+        names += [f"{here}{rate}_sure" for rate in LINE_RATES]
+        for row in SCENARIOS:
+            names += [f"{here}scenario_{row}_{part}" for part in ("name", "units", "uplift", "uplift_sure")]
+        for row in DISCOUNTS:
+            names += [f"{here}discount_{row}_{part}" for part in ("quantity", "rate", "rate_sure", "price")]
+        return names
+
+    def answered(self) -> list[tuple[str, str, str]]:
+        """List what was answered: the field to change it by, the question, and the answer as it was read."""
+        text, unknown = self.messages.text, self.messages.text(CHOICES[UNKNOWN])
+        found = [
+            ("marketplace", text(LABELS["marketplace"]), text(PLACES[self.marketplace])),
+            ("program", text(LABELS["program"]), text(self.program.title)),
+        ]
+        found += [
+            (name, text(LABELS[name]), text(CHOICES.get(self.value(name), CHOICES[UNKNOWN]))) for name in ASKED_FIRST
+        ]
+        for question in self.questions:
+            name = question.name
+            if question.is_fact:
+                given = self.value(name)
+                found.append((name, text(question.label), text(CHOICES.get(given, given)) or unknown))
+                continue
+            how = self.how(question)
+            place = f"{name}_rate" if how == "rate" else f"{name}_count"
+            found.append((place, text(question.label), self._seen(name, how) or unknown))
+        for number in self.lines:
+            here = f"line_{number}_"
+            found += [
+                (here + part, self._of_line(number, part), self.read_as.get(here + part, self.value(here + part)))
+                for part in (*LINE_AMOUNTS, *LINE_RATES, "current_monthly_units")
+                if self.value(here + part).strip()
+            ]
+        return found
+
+    def _seen(self, name: str, how: str) -> str | None:
+        if how == "rate":
+            return self.read_as.get(f"{name}_rate")
+        if how == "counts" and (count := self.read_as.get(f"{name}_count")) is not None:
+            of = self.read_as.get(f"{name}_of")
+            return count if of is None else self.messages.text(TEXTS["of"], {"count": count, "of": of})
+        return None
+
+    def _of_line(self, number: int, part: str) -> str:
+        label = self.messages.text(LABELS[part])
+        if len(self.lines) == 1:
+            return label
+        return self.messages.text(TEXTS["product"], {"number": number, "label": label})
+
+    def played(self) -> dict[str, str]:
+        """Name the numbers that a what-if can change, with their labels: those that were given."""
+        found: dict[str, str] = {}
+        for question in self.questions:
+            label, how = self.messages.text(question.label), self.how(question)
+            if question.is_fact or how == UNKNOWN:
+                continue
+            if how == "rate":
+                found[f"{question.name}_rate"] = self.messages.text(TEXTS["in_percent"], {"label": label})
+                continue
+            found[f"{question.name}_count"] = label
+            if isinstance(question.subject, Metric) and question.subject.kind == "rate":
+                found[f"{question.name}_of"] = self.messages.text(TEXTS["in_all"], {"label": label})
+        for number in self.lines:
+            if self.value(f"line_{number}_price"):
+                found |= {f"line_{number}_{part}": self._of_line(number, part) for part in LINE_AMOUNTS[:3]}
+        return found
+
+    # What it means
+
+    def read(self, steps: tuple[str, ...] = STEPS) -> dict[str, Any]:
+        """Read the fields of these steps into the body of a request for advice; `errors` holds what is wrong."""
+        body: dict[str, Any] = {
+            "marketplace": self.marketplace,
+            "as_of": self.day.isoformat(),
+            "programs": [self.program.id],
+            "facts": {},
+            "metrics": {},
+        }
+        for name in ASKED_FIRST:
+            if self.value(name) not in ("", UNKNOWN):
+                body["facts"][name] = self.value(name)
+                self._pointers[f"/facts/{name}"] = name
+        if NUMBERS in steps:
+            for question in self.questions:
+                self._read_question(question, body)
+        if PRICES in steps:
+            self._read_prices(body)
+        return body
+
+    def _read_question(self, question: Question, body: dict[str, Any]) -> None:
+        name, subject = question.name, question.subject
+        if isinstance(subject, Fact):
+            given = self.value(name).strip()
+            if given not in ("", UNKNOWN):
+                self._pointers[f"/facts/{name}"] = name
+                body["facts"][name] = self._fact(subject, name, given)
+            return
+        how = self.how(question)
+        seen: dict[str, Any] = {}
+        if how == "rate":
+            seen["rate"] = self._percent(f"{name}_rate", missing=_GIVE_RATE)
+        elif how == "counts":
+            seen["count"] = self._count(f"{name}_count", missing=_GIVE_COUNT)
+            if subject.kind == "rate":
+                seen["of"] = self._count(f"{name}_of", missing=_GIVE_OF)
+                self._check_pair(name, seen)
+        else:
+            return
+        if None in seen.values():
+            return
+        seen |= {"window_days": question.window_days, "segment": question.segment}
+        several = body["metrics"].setdefault(subject.key, [])
+        pointer = f"/metrics/{subject.key}/{len(several)}"
+        self._pointers |= {f"{pointer}/{part}": f"{name}_{part}" for part in ("count", "of", "rate")}
+        self._pointers[pointer] = f"{name}_{'rate' if how == 'rate' else 'count'}"
+        several.append(seen)
+
+    def _check_pair(self, name: str, seen: Mapping[str, int | None]) -> None:
+        count, of = seen["count"], seen["of"]
+        if count is not None and of is not None and count > of:
+            self._refuse(
+                f"{name}_count",
+                say("There cannot be {count} of {of}. Type at most {of} here, or a larger total.", count=count, of=of),
+            )
+
+    def _fact(self, fact: Fact, name: str, given: str) -> Any:
+        if fact.kind == "boolean":
+            return given == "true"
+        if fact.kind == "integer":
+            return self._count(name)
+        return given
+
+    def _read_prices(self, body: dict[str, Any]) -> None:
+        if self.value("established_in") not in ("", UNKNOWN):
+            body["established_in"] = self.value("established_in")
+            self._pointers["/established_in"] = "established_in"
+        body["fixed_monthly_cost"] = self._amount("fixed_monthly_cost")
+        self._pointers["/fixed_monthly_cost"] = "fixed_monthly_cost"
+        lines: list[dict[str, Any]] = []
+        for number in self.lines:
+            names = set(self.line_fields(number)) - {f"line_{number}_fulfillment"}
+            if any(self.value(name).strip() for name in names):
+                lines.append(self._read_line(f"line_{number}_", f"/lines/{len(lines)}"))
+        body["lines"] = lines
+
+    def _read_line(self, here: str, pointer: str) -> dict[str, Any]:
+        line: dict[str, Any] = {}
+        if self.value(f"{here}category") == "":
+            self._refuse(f"{here}category", say("Choose the fee category of this product."))
+        else:
+            line["category"] = self.value(f"{here}category")
+        for name in LINE_AMOUNTS:
+            missing = say("Type the price that a buyer pays for one.") if name == "price" else None
+            line[name] = self._amount(here + name, missing)
+        for name in LINE_RATES:
+            line[name] = self._percent(here + name, places=6)
+        line["current_monthly_units"] = self._count(f"{here}current_monthly_units")
+        line["fulfillment"] = self.value(f"{here}fulfillment") or None
+        self._pointers |= {f"{pointer}/{name}": here + name for name in line}
+        line["scenarios"] = list(self._read_scenarios(here, pointer)) or None
+        line["quantity_discounts"] = list(self._read_discounts(here, pointer)) or None
+        self._pointers[pointer] = f"{here}category"
+        return line
+
+    def _read_scenarios(self, here: str, pointer: str) -> Iterator[dict[str, Any]]:
+        count = 0
+        for row in SCENARIOS:
+            own = f"{here}scenario_{row}_"
+            name, units, uplift = (self.value(own + part).strip() for part in ("name", "units", "uplift"))
+            if not (name or units or uplift):
+                continue
+            scenario: dict[str, Any] = {"name": name or self.messages.say(say("Scenario {number}", number=row))}
+            if len(name) > LONGEST_NAME:
+                self._refuse(f"{own}name", say("Type a name of at most {most} characters.", most=LONGEST_NAME))
+            if units and uplift:
+                self._refuse(f"{own}uplift", say("Type either the units or the increase, not both."))
+            elif uplift:
+                scenario["uplift"] = self._percent(f"{own}uplift", most=10_000, places=6)
+                if self.value(f"{here}current_monthly_units").strip() == "":
+                    self._refuse(
+                        f"{here}current_monthly_units",
+                        say("Type how many you sell a month now: a scenario is an increase of that."),
+                    )
+            else:
+                missing = say("Type the additional units a month of this scenario, or the increase in percent.")
+                scenario["monthly_units"] = self._count(f"{own}units", missing=missing)
+            place = f"{pointer}/scenarios/{count}"
+            parts = {"monthly_units": "units", "uplift": "uplift", "name": "name"}
+            self._pointers |= {f"{place}/{key}": own + part for key, part in parts.items()}
+            count += 1
+            yield scenario
+
+    def _read_discounts(self, here: str, pointer: str) -> Iterator[dict[str, Any]]:
+        count = 0
+        for row in DISCOUNTS:
+            own = f"{here}discount_{row}_"
+            quantity, rate, price = (self.value(own + part).strip() for part in ("quantity", "rate", "price"))
+            if not (quantity or rate or price):
+                continue
+            offer: dict[str, Any] = {}
+            offer["min_quantity"] = self._count(f"{own}quantity", missing=say("Type the quantity from which it holds."))
+            if rate and price:
+                self._refuse(f"{own}price", say("Type either the discount or the price, not both."))
+            elif rate:
+                offer["discount_rate"] = self._percent(f"{own}rate", places=6)
+            else:
+                offer["unit_price"] = self._amount(
+                    f"{own}price", say("Type the discount in percent, or the price for one.")
+                )
+            place = f"{pointer}/quantity_discounts/{count}"
+            parts = {"min_quantity": "quantity", "discount_rate": "rate", "unit_price": "price"}
+            self._pointers |= {f"{place}/{key}": own + part for key, part in parts.items()}
+            count += 1
+            yield offer
+
+    def _count(self, name: str, missing: Sentence | None = None) -> int | None:
+        given = self.value(name)
+        if not given.strip():
+            self._missing(name, missing)
+            return None
+        try:
+            count = read_count(given)
+        except Mistyped as error:
+            self._wrong(name, error)
+            return None
+        self._echo(name, given, self.messages.number(count))
+        return count
+
+    def _percent(self, name: str, most: int = 100, places: int = 9, missing: Sentence | None = None) -> str | None:
+        given = self.value(name)
+        if not given.strip():
+            self._missing(name, missing)
+            return None
+        try:
+            fraction = read_percent(given, self.value(f"{name}_sure") == "true", most, places)
+        except Mistyped as error:
+            self._wrong(name, error)
+            return None
+        self._echo(name, given, self.messages.fraction(fraction))
+        return fraction
+
+    def _amount(self, name: str, missing: Sentence | None = None) -> str | None:
+        given = self.value(name)
+        if not given.strip():
+            self._missing(name, missing)
+            return None
+        try:
+            amount = read_amount(given, self.schedule.decimals)
+        except Mistyped as error:
+            self._wrong(name, error)
+            return None
+        self._echo(name, given, self.messages.money(amount, self.schedule.currency))
+        return amount
+
+    def _refuse(self, name: str, sentence: str) -> None:
+        self.errors.setdefault(name, self.messages.say(sentence))
+
+    def _missing(self, name: str, sentence: Sentence | None) -> None:
+        if sentence is not None:
+            self._refuse(name, sentence)
+
+    def _wrong(self, name: str, error: Mistyped) -> None:
+        self._refuse(name, error.sentence)
+        if error.unsure:
+            self.unsure.add(name)
+
+    def _echo(self, name: str, given: str, read: str) -> None:
+        """Note how a number was read, and say so where that is not what was typed."""
+        self.read_as[name] = read
+        if given.strip() != read:
+            self.echoes[name] = self.messages.say(say("We read this as {value}.", value=read))
+
+    def refuse(self, problems: list[Problem]) -> None:
+        """Put what the service found wrong beside the fields that it came from."""
+        for problem in problems:
+            pointer = problem.pointer
+            while pointer and pointer not in self._pointers:
+                pointer = pointer.rpartition("/")[0]
+            self._refuse(self._pointers.get(pointer, "main"), problem.detail)
+
+    @property
+    def first_wrong_step(self) -> str | None:
+        """Say on which page the first error is."""
+        wrong = {self.step_of(name) for name in self.errors}
+        return next((step for step in STEPS if step in wrong), None)
+
+    def in_order(self) -> list[tuple[str, str]]:
+        """List the errors in the order of the form."""
+        order = [*ACCOUNT_FIELDS, *(name for one in self.questions for name in one.fields), *MONEY_FIELDS]
+        order += [name for number in self.lines for name in self.line_fields(number)]
+        place = {name: index for index, name in enumerate(order)}
+        return sorted(self.errors.items(), key=lambda one: place.get(one[0], len(order)))
+
+
+_GIVE_COUNT = say("Type how many there were; 0 if there were none. If you do not know, choose “I do not know”.")
+_GIVE_OF = say("Type how many there were in all. If you do not know, choose “I do not know”.")
+_GIVE_RATE = say("Type the rate in percent. If you do not know it, choose “I do not know”.")
+
+
+def _one_of(given: str | None, allowed: Sequence[str], default: str) -> str:
+    return given if given is not None and given in allowed else default
