@@ -54,10 +54,17 @@ _NOT_FOUND: dict[str, Callable[[str], Sentence]] = {
     "delivery": lambda name: say("There is no delivery “{name}” in this workspace.", name=name),
     "endpoint": lambda name: say("There is no endpoint “{name}” in this workspace.", name=name),
     "seller": lambda name: say("There is no seller “{name}” in this workspace.", name=name),
+    "shared result": lambda name: say("There is no shared result “{name}” in this workspace.", name=name),
     "snapshot": lambda name: say("There is no snapshot “{name}” in this workspace.", name=name),
     "webhook delivery": lambda name: say("There is no webhook delivery “{name}” in this workspace.", name=name),
     "webhook endpoint": lambda name: say("There is no webhook endpoint “{name}” in this workspace.", name=name),
 }
+
+
+def _no_such_thing(name: str) -> Sentence:
+    return say("There is no such thing “{name}” in this workspace.", name=name)
+
+
 _NO_KEY = say("Send a valid API key: Authorization: Bearer sk_... `advisor keys create` makes one.")
 
 
@@ -133,7 +140,7 @@ class NotFound(AdvisorError):
     """Nothing is stored under that id, for whoever asks: the text never tells whether somebody else has it."""
 
     def __init__(self, kind: str, name: str) -> None:
-        super().__init__(_NOT_FOUND[kind](name[:LONGEST_NAME_SHOWN]))
+        super().__init__(_NOT_FOUND.get(kind, _no_such_thing)(name[:LONGEST_NAME_SHOWN]))
 
 
 class Conflict(AdvisorError):

@@ -48,10 +48,10 @@ class Refusal:
     """Why a value is refused: a stable code and what to do."""
 
     code: str
-    detail: str
+    detail: Sentence
 
 
-def refuse(code: str, detail: str) -> ValidationError:
+def refuse(code: str, detail: Sentence) -> ValidationError:
     """Make the error that a field raises."""
     return ValidationError(Refusal(code, detail))  # type: ignore[arg-type]
 

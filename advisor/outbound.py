@@ -23,6 +23,8 @@ from typing import Any
 
 from standardwebhooks import Webhook
 
+from advisor.errors import Sentence, say
+
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 Lookup = Callable[..., Sequence[tuple[Any, ...]]]
@@ -51,7 +53,7 @@ class Failure:
     """Why nothing can be sent to an address: a stable code and what to do."""
 
     code: str
-    detail: str
+    detail: Sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,24 +90,35 @@ def check_url(url: str, networks: Sequence[Network] = ()) -> Target | Failure:
         networks: What may be reached although it is private; only there are http and other ports than 443 possible.
     """
     if not 1 <= len(url) <= LONGEST_URL:
-        return Failure("wrong_length", f"This address has {len(url)} characters; it may have 1 to {LONGEST_URL}.")
+        detail = say(
+            "This address has {length} characters; it may have 1 to {longest}.", length=len(url), longest=LONGEST_URL
+        )
+        return Failure("wrong_length", detail)
     found = URL.fullmatch(url)
     if found is None or not URL_CHARACTERS.fullmatch(url):
         return _malformed(
-            "This is not a web address. Write one such as https://hooks.example.com/advisor, in ASCII: "
-            "a name in another script in its xn-- form, and other characters percent-encoded."
+            say(
+                "This is not a web address. Write one such as https://hooks.example.com/advisor, in ASCII: "
+                "a name in another script in its xn-- form, and other characters percent-encoded."
+            )
         )
     scheme, authority, path, fragment = found.groups()
     if fragment is not None:
-        return _malformed("An address that events are sent to has no fragment. Leave out the # and what follows it.")
+        return _malformed(
+            say("An address that events are sent to has no fragment. Leave out the # and what follows it.")
+        )
     if "@" in authority:
         return _malformed(
-            "An address that events are sent to holds no user name and no password: the signature says who sends. "
-            "Leave out what stands before the @."
+            say(
+                "An address that events are sent to holds no user name and no password: the signature says who sends. "
+                "Leave out what stands before the @."
+            )
         )
     parts = AUTHORITY.fullmatch(authority)
     if parts is None or int(parts[2] or 1) > 65535:
-        return _malformed("The host and port of this address cannot be read. Write it like https://hooks.example.com/.")
+        return _malformed(
+            say("The host and port of this address cannot be read. Write it like https://hooks.example.com/.")
+        )
     scheme, host, bracketed = scheme.lower(), parts[1].lower().strip("[]"), parts[1].startswith("[")
     target = Target(scheme, host, int(parts[2] or PORTS[scheme]), path if path.startswith("/") else f"/{path}")
     with suppress(ValueError):
@@ -113,8 +126,10 @@ def check_url(url: str, networks: Sequence[Network] = ()) -> Target | Failure:
         return _refusal(target, [address], networks) or target
     if bracketed or not _is_name(host, short=bool(networks)):
         return _malformed(
-            "The host of this address is neither a full name such as hooks.example.com "
-            "nor an address in its usual form, which is four decimal numbers or, in brackets, IPv6."
+            say(
+                "The host of this address is neither a full name such as hooks.example.com "
+                "nor an address in its usual form, which is four decimal numbers or, in brackets, IPv6."
+            )
         )
     # Where a name leads is known once it is looked up; only with such networks can it lead to one.
     return target if networks else _not_usual(target) or target
@@ -144,7 +159,8 @@ def resolve(
     except queue.Empty:
         return _timed_out(target)
     if not addresses:
-        return Failure("name_not_found", f"No address was found for {target.host}. Is its name written correctly?")
+        detail = say("No address was found for {host}. Is its name written correctly?", host=target.host)
+        return Failure("name_not_found", detail)
     return _refusal(target, addresses, networks) or addresses
 
 
@@ -233,7 +249,8 @@ def _refusal(target: Target, addresses: Sequence[Address], networks: Sequence[Ne
             continue
         if not is_public(address):
             # The address is not said: a name could otherwise be used to read the inner name server.
-            return Failure("private_address", "Events are sent to public addresses only, and this one is not public.")
+            detail = say("Events are sent to public addresses only, and this one is not public.")
+            return Failure("private_address", detail)
         if failure := _not_usual(target):
             return failure
     return None
@@ -241,18 +258,23 @@ def _refusal(target: Target, addresses: Sequence[Address], networks: Sequence[Ne
 
 def _not_usual(target: Target) -> Failure | None:
     if target.scheme != "https":
-        return Failure("not_https", "Events are sent encrypted. Write an address that starts with https://.")
+        return Failure("not_https", say("Events are sent encrypted. Write an address that starts with https://."))
     if target.port != PORTS["https"]:
-        return Failure("port_not_allowed", "Events are sent to port 443. Leave the port out.")
+        return Failure("port_not_allowed", say("Events are sent to port 443. Leave the port out."))
     return None
 
 
-def _malformed(detail: str) -> Failure:
+def _malformed(detail: Sentence) -> Failure:
     return Failure("not_a_web_address", detail)
 
 
 def _timed_out(target: Target) -> Failure:
-    return Failure("timed_out", f"{target.host} did not answer in time. It has {LONGEST_SECONDS:.0f} seconds at most.")
+    detail = say(
+        "{host} did not answer in time. It has {seconds} seconds at most.",
+        host=target.host,
+        seconds=round(LONGEST_SECONDS),
+    )
+    return Failure("timed_out", detail)
 
 
 def _refused(status: int) -> Failure | None:
@@ -260,16 +282,16 @@ def _refused(status: int) -> Failure | None:
     if 200 <= status < 300:
         return None
     if 300 <= status < 400:
-        return Failure(
-            "redirected",
-            f"The receiver answered {status}: look elsewhere. Nobody follows that; give the address it points to.",
+        detail = say(
+            "The receiver answered {status}: look elsewhere. Nobody follows that; give the address it points to.",
+            status=status,
         )
+        return Failure("redirected", detail)
     if 400 <= status < 600:
-        return Failure(
-            f"answered_{status // 100}xx",
-            f"The receiver answered {status}; it confirms an event by a status from 200 to 299.",
-        )
-    return Failure("not_http", f"The receiver answered {status}, which is no status of a finished answer.")
+        detail = say("The receiver answered {status}; it confirms an event by a status from 200 to 299.", status=status)
+        return Failure(f"answered_{status // 100}xx", detail)
+    detail = say("The receiver answered {status}, which is no status of a finished answer.", status=status)
+    return Failure("not_http", detail)
 
 
 def _attempt(
@@ -293,12 +315,16 @@ def _attempt(
         return _timed_out(target)
     except ssl.SSLError as error:
         reason = error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else error.reason
-        return Failure("tls_failed", f"No safe connection to {target.host} could be made: {reason}.")
+        detail = say("No safe connection to {host} could be made: {reason}.", host=target.host, reason=reason)
+        return Failure("tls_failed", detail)
     except OSError as error:
-        reason = error.strerror or "it closed the connection without an answer"
-        return Failure("connection_failed", f"{target.host} could not be reached: {reason}.")
+        detail = say("{host} could not be reached: it closed the connection without an answer.", host=target.host)
+        if error.strerror:
+            detail = say("{host} could not be reached: {reason}.", host=target.host, reason=error.strerror)
+        return Failure("connection_failed", detail)
     except HTTPException as error:
-        return Failure("not_http", f"{target.host} did not answer in HTTP ({type(error).__name__}).")
+        detail = say("{host} did not answer in HTTP ({error}).", host=target.host, error=type(error).__name__)
+        return Failure("not_http", detail)
 
 
 def _connect(target: Target, addresses: Sequence[Address], deadline: float) -> socket.socket:

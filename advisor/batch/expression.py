@@ -44,7 +44,16 @@ from advisor.domain.program import (
     rules_in_force,
 )
 from advisor.domain.sources import in_force
-from advisor.inputs import CHANNEL_OF_ACCOUNT
+from advisor.errors import Sentence, say
+from advisor.inputs import (
+    ALLOWED_MARKETPLACES,
+    CHANNEL_OF_ACCOUNT,
+    NOT_A_WHOLE_NUMBER,
+    PRICE_OF_NOTHING,
+    allowed,
+    out_of_range,
+    too_large,
+)
 
 Column = Any  # an Ibis column: its operators are untyped
 
@@ -86,7 +95,7 @@ class Check:
 
     column: str
     code: str
-    reason: str
+    reason: Sentence
     wrong: Column
 
 
@@ -196,9 +205,8 @@ class Columns:
     def _read(self, marketplace: str | None) -> None:
         layout = self.layout
         seller = self._text(layout.singles["seller_id"])
-        self._check(
-            layout.singles["seller_id"], "missing", "The seller_id is empty. Name the account.", seller.isnull()
-        )
+        empty = say("The seller_id is empty. Name the account.")
+        self._check(layout.singles["seller_id"], "missing", empty, seller.isnull())
         self._place(marketplace)
         for name, cell in layout.facts.items():
             self._fact(self.vocabulary.facts[name], cell)
@@ -214,7 +222,7 @@ class Columns:
             return _without_blanks(ibis.literal(cell.constant, type="string"))
         return self.table[f"text_{cell.column}"]
 
-    def _check(self, cell: Cell, code: str, reason: str, wrong: Column) -> None:
+    def _check(self, cell: Cell, code: str, reason: Sentence, wrong: Column) -> None:
         self.checks.append(Check(cell.name, code, reason, wrong))
 
     def _keep(self, name: str, value: Column) -> Column:
@@ -229,36 +237,36 @@ class Columns:
         digits = 18 - places
         good = text.re_search(rf"^[0-9]{{1,{digits}}}(\.[0-9]{{1,{places}}})?$")
         value = _scaled(ibis.ifelse(good, text, _null("string")), places)
-        reason = "An amount has digits, at most one decimal mark, and no sign or separator, such as 52.50."
+        reason = say("An amount has digits, at most one decimal mark, and no sign or separator, such as 52.50.")
         if percent:
-            reason = f"A rate has up to {places} decimals and no sign, such as 0.0025 or 0.25%."
+            reason = say("A rate has up to {places} decimals and no sign, such as 0.0025 or 0.25%.", places=places)
             per_cent = text.endswith("%")
             good_percent = text.re_search(rf"^[0-9]{{1,{digits}}}(\.[0-9]{{1,{places - 2}}})? ?%$")
             good = ibis.ifelse(per_cent, good_percent, good)
             number = ibis.ifelse(good, without_end(text, "% "), _null("string"))
             value = ibis.ifelse(per_cent, _scaled(number, places - 2), _scaled(number, places))
         self._check(cell, "not_a_decimal", reason, ~good)
-        self._check(cell, "out_of_range", f"This is too large; at most {high // 10**places} is possible.", value > high)
+        self._check(cell, "out_of_range", too_large(high // 10**places), value > high)
         return value
 
     def _whole(self, cell: Cell, low: int, high: int) -> Column:
         text = self._text(cell)
         good = text.re_search(WHOLE)
-        self._check(cell, "not_a_whole_number", "This has to be a whole number, such as 12.", ~good)
+        self._check(cell, "not_a_whole_number", NOT_A_WHOLE_NUMBER, ~good)
         value = ibis.ifelse(good, text, _null("string")).try_cast("int64")
         beyond = value > high if low == 0 else (value < low) | (value > high)
-        self._check(cell, "out_of_range", f"This may be from {low} to {high}.", beyond)
+        self._check(cell, "out_of_range", out_of_range(low, high), beyond)
         return value
 
     def _word(self, cell: Cell, choices: Sequence[str]) -> Column:
         text = self._text(cell).lower()
-        self._check(cell, "not_allowed", f"Allowed are {', '.join(choices)}.", ~text.isin(choices))
+        self._check(cell, "not_allowed", allowed(choices), ~text.isin(choices))
         return text
 
     def _flag(self, cell: Cell) -> Column:
         text = self._text(cell).lower()
         yes, no = text.isin(["true", "yes"]), text.isin(["false", "no"])
-        self._check(cell, "not_true_or_false", "This has to be true, false, yes or no.", ~(yes | no))
+        self._check(cell, "not_true_or_false", say("This has to be true, false, yes or no."), ~(yes | no))
         return ibis.cases((yes, True), (no, False), else_=_null("boolean"))
 
     # The account
@@ -271,11 +279,11 @@ class Columns:
         text = self._text(cell).upper()
         text = ibis.ifelse(text == "GB", "UK", text)
         if marketplace is None:
-            self._check(cell, "missing", "The marketplace is empty. Fill it in, or give --marketplace.", text.isnull())
+            empty = say("The marketplace is empty. Fill it in, or give --marketplace.")
+            self._check(cell, "missing", empty, text.isnull())
         else:
             text = text.fill_null(marketplace)
-        detail = f"Allowed are {', '.join(MARKETPLACES)} (GB is taken as UK)."
-        self._check(cell, "unknown_marketplace", detail, ~text.isin(MARKETPLACES))
+        self._check(cell, "unknown_marketplace", ALLOWED_MARKETPLACES, ~text.isin(MARKETPLACES))
         self._keep("place", text)
 
     def _fact(self, fact: Fact, cell: Cell) -> None:
@@ -297,9 +305,8 @@ class Columns:
             text = self._text(cell)
             day = text.try_cast("date")
             good = text.re_search(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$") & day.notnull()
-            self._check(
-                cell, "not_a_date", "A date is written YYYY-MM-DD and has to exist.", text.notnull() & ~_true(good)
-            )
+            reason = say("A date is written YYYY-MM-DD and has to exist.")
+            self._check(cell, "not_a_date", reason, text.notnull() & ~_true(good))
             self._keep(name, day)
 
     def _observations(self) -> None:
@@ -312,12 +319,12 @@ class Columns:
             if counts and counts.of:
                 of = self._whole(counts.of, 0, HIGHEST_COUNT)
             if counts and counts.count and counts.of:
-                half = "A count and its total belong together: fill in both, or neither."
+                half = say("A count and its total belong together: fill in both, or neither.")
                 is_half = self._text(counts.count).isnull() != self._text(counts.of).isnull()
                 self._check(counts.count, "half_a_pair", half, is_half)
-                self._check(counts.count, "count_above_of", "The count may be at most its total.", count > of)
+                self._check(counts.count, "count_above_of", say("The count may be at most its total."), count > of)
                 if rate_cell:
-                    both = "Give either the rate, or the counts: not both."
+                    both = say("Give either the rate, or the counts: not both.")
                     self._check(rate_cell, "rate_and_count", both, rate.notnull() & count.notnull())
             name = _slot_name(slot)
             self._keep(f"{name}_count", rate.fill_null(count) if rate_cell else count)
@@ -328,7 +335,7 @@ class Columns:
         fees = self.layout.fees
         category = self._keep("category", self._text(fees["category"]))
         self._micros("price")
-        half = "A fee line needs a category and a price: fill in both, or neither."
+        half = say("A fee line needs a category and a price: fill in both, or neither.")
         unpriced = self._text(fees["price"]).isnull()
         self._check(fees["category"], "depends_on_column", half, category.isnull() != unpriced)
         for name in ("shipping", "gift_wrap", "unit_cost", "fulfillment_cost"):
@@ -349,12 +356,12 @@ class Columns:
             self._check(
                 cell,
                 "not_a_country",
-                "A country is two letters, such as US, UK or DE.",
+                say("A country is two letters, such as US, UK or DE."),
                 ~country.re_search("^[A-Z]{2}$"),
             )
             country = ibis.ifelse(country == "GB", "UK", country)
         self._keep("established_in", country)
-        self._check(fees["price"], "out_of_range", "A price is above 0.", self.typed["price"] == 0)
+        self._check(fees["price"], "out_of_range", PRICE_OF_NOTHING, self.typed["price"] == 0)
         self._channel_check()
 
     def _micros(self, name: str) -> Column:
@@ -367,12 +374,11 @@ class Columns:
             self.typed["place"],
             {place: 10 ** (6 - self.catalog.schedule(place).decimals) for place in self.places},
         )
-        detail = "This has more decimals than the currency of the marketplace."
+        detail = say("This has more decimals than the currency of the marketplace.")
         self._check(cell, "too_many_decimals", detail, micros % unit != 0)
         minor = _divide(micros, unit)
-        self._check(
-            cell, "out_of_range", f"An amount may be at most {HIGHEST_AMOUNT} minor units.", minor > HIGHEST_AMOUNT
-        )
+        detail = say("An amount may be at most {highest} minor units.", highest=HIGHEST_AMOUNT)
+        self._check(cell, "out_of_range", detail, minor > HIGHEST_AMOUNT)
         return self._keep(name, minor)
 
     def _channel_check(self) -> None:
@@ -388,13 +394,14 @@ class Columns:
             place.isin(names) & ~channel.isin([*channels, "both"]) & self.typed["category"].notnull()
             for channels, names in by_channels.items()
         ]
-        self._check(cell, "not_allowed", "The marketplace has no such fulfillment channel.", _any(refused))
+        detail = say("The marketplace has no such fulfillment channel.")
+        self._check(cell, "not_allowed", detail, _any(refused))
 
     def category_check(self, joined: ir.Table) -> Check:
         """Tell the rows whose category no fee schedule has, once they are joined with the fee rules."""
         covered = [name for name in self.places if self.catalog.schedule(name).covered]
         unknown = joined["category"].notnull() & joined["rule_category"].isnull() & joined["place"].isin(covered)
-        reason = "The fee schedule of the marketplace has no such category. `advisor fees --list` lists them."
+        reason = say("The fee schedule of the marketplace has no such category. `advisor fees --list` lists them.")
         return Check(self.layout.fees["category"].name, "unknown_category", reason, unknown)
 
     @property

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from advisor.domain.assessment import Slot
 from advisor.domain.program import Vocabulary
-from advisor.errors import InvalidInput, Problem
+from advisor.errors import InvalidInput, Problem, say
 from advisor.inputs import slot_of
 
 FEE_FIELDS = (
@@ -21,6 +21,8 @@ FEE_FIELDS = (
     "refund_rate",
     "tax_rate",
 )
+
+TWICE = say("Another column has this metric, segment and window.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +87,17 @@ def read_layout(
     for index, name in enumerate(header):
         key = name.lower()
         if not name:
-            problems.append(
-                Problem(f"column {index + 1}", "missing", "This column has no name. Name it, or remove it.")
-            )
+            detail = say("This column has no name. Name it, or remove it.")
+            problems.append(Problem(f"column {index + 1}", "missing", detail))
         elif key in seen:
-            detail = f"The columns {seen[key]!r} and {name!r} have one name. Remove or rename one."
+            detail = say(
+                "The columns {first} and {second} have one name. Remove or rename one.",
+                first=repr(seen[key]),
+                second=repr(name),
+            )
             problems.append(Problem(name, "duplicate_name", detail))
         elif key in outputs:
-            detail = f"The results have a column {key!r} too. Rename yours."
+            detail = say("The results have a column {column} too. Rename yours.", column=repr(key))
             problems.append(Problem(name, "duplicate_name", detail))
         else:
             reader.take(Cell(name, index), problems)
@@ -100,31 +105,29 @@ def read_layout(
     for name, text in constants.items():
         key = name.lower()
         if key in seen:
-            problems.append(
-                Problem(name, "duplicate_name", "The file has this column already: --set fills missing ones.")
-            )
+            detail = say("The file has this column already: --set fills missing ones.")
+            problems.append(Problem(name, "duplicate_name", detail))
         elif not reader.take(Cell(key, None, text), problems):
-            problems.append(
-                Problem(name, "unknown_column", "There is no fact, metric or fee column of this name to set.")
-            )
+            detail = say("There is no fact, metric or fee column of this name to set.")
+            problems.append(Problem(name, "unknown_column", detail))
     for counts in layout.counts.values():
         if counts.count is None and counts.of is not None:
-            detail = "The number of defects among them is missing: this column needs one that ends in _count."
+            detail = say("The number of defects among them is missing: this column needs one that ends in _count.")
             problems.append(Problem(counts.of.name, "half_a_pair", detail))
     for slot, counts in layout.counts.items():
         if counts.count is not None and counts.of is None and vocabulary.metrics[slot.metric].kind == "rate":
-            detail = "The total is missing: this column needs one that ends in _of."
+            detail = say("The total is missing: this column needs one that ends in _of.")
             problems.append(Problem(counts.count.name, "half_a_pair", detail))
     if "seller_id" not in layout.singles:
-        problems.append(
-            Problem("seller_id", "missing", "There is no column seller_id. It names the account of each row.")
-        )
+        detail = say("There is no column seller_id. It names the account of each row.")
+        problems.append(Problem("seller_id", "missing", detail))
     if not layout.priced and "refund_rate" in layout.fees:
         # One name for two things: a sale's refund rate in a file with sales, the account's in any other.
         reader.take_metric(layout.fees.pop("refund_rate"), problems)
     if layout.priced and not {"category", "price"} <= set(layout.fees):
         missing = next(name for name in ("category", "price") if name not in layout.fees)
-        problems.append(Problem(missing, "missing", "Fees need both a column category and a column price."))
+        detail = say("Fees need both a column category and a column price.")
+        problems.append(Problem(missing, "missing", detail))
     if problems:
         raise InvalidInput(problems)
     return layout
@@ -169,18 +172,15 @@ class _NameReader:
         part = match[4]
         counter = metric.kind == "counter"
         if counter and part == "of":
-            problems.append(Problem(cell.name, "not_a_count", f"{metric.key} is a plain count: it has no total."))
+            detail = say("{metric} is a plain count: it has no total.", metric=metric.key)
+            problems.append(Problem(cell.name, "not_a_count", detail))
         elif part is None and not counter:
             if slot in self.layout.rates:
-                problems.append(
-                    Problem(cell.name, "duplicate_observation", "Another column has this metric, segment and window.")
-                )
+                problems.append(Problem(cell.name, "duplicate_observation", TWICE))
             self.layout.rates[slot] = cell
         else:
             counts = self.layout.counts.setdefault(slot, Counts())
             name = "of" if part == "of" else "count"
             if getattr(counts, name) is not None:
-                problems.append(
-                    Problem(cell.name, "duplicate_observation", "Another column has this metric, segment and window.")
-                )
+                problems.append(Problem(cell.name, "duplicate_observation", TWICE))
             setattr(counts, name, cell)

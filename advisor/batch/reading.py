@@ -11,6 +11,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -20,7 +21,7 @@ import orjson
 
 from advisor import strict_json
 from advisor.catalog import Catalog
-from advisor.errors import InvalidInput, UnreadableInput
+from advisor.errors import InvalidInput, Sentence, UnreadableInput, say
 from advisor.inputs import flatten_assessment
 
 BLOCK = 4 * 2**20
@@ -31,14 +32,24 @@ PART_SIZE = 24 * 2**20
 PART_ROWS = 300_000
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+\Z")
+_UTF_16 = say("This is no CSV file: it is UTF-16. Save it as “CSV UTF-8”.")
 _MAGIC = {
-    b"\x1f\x8b": "it is compressed with gzip. Unpack it first",
-    b"PK\x03\x04": "it is a ZIP archive or an Excel workbook. Save it as “CSV UTF-8”",
-    b"PAR1": "it is a Parquet file. Give --format parquet",
-    b"\xff\xfe": "it is UTF-16. Save it as “CSV UTF-8”",
-    b"\xfe\xff": "it is UTF-16. Save it as “CSV UTF-8”",
-    b"\xd0\xcf\x11\xe0": "it is an old Excel workbook. Save it as “CSV UTF-8”",
+    b"\x1f\x8b": say("This is no CSV file: it is compressed with gzip. Unpack it first."),
+    b"PK\x03\x04": say("This is no CSV file: it is a ZIP archive or an Excel workbook. Save it as “CSV UTF-8”."),
+    b"PAR1": say("This is no CSV file: it is a Parquet file. Give --format parquet."),
+    b"\xff\xfe": _UTF_16,
+    b"\xfe\xff": _UTF_16,
+    b"\xd0\xcf\x11\xe0": say("This is no CSV file: it is an old Excel workbook. Save it as “CSV UTF-8”."),
 }
+# Many rows may be rejected for one of these, which is then held in memory once.
+_LONG_ROW = say("This row has more than {most} bytes.", most=LONGEST_ROW)
+_LONG_CELL = say("A cell has more than {most} characters.", most=LONGEST_CELL)
+_THIS_LONG_CELL = say("This cell has more than {most} characters.", most=LONGEST_CELL)
+_BROKEN_QUOTE = say(
+    "A quote is not closed, or text follows a closing quote. Quote a whole cell, and double quotes inside it."
+)
+_NUL_IN_CELL = say("This cell holds a NUL character. Remove it.")
+_NOT_UTF8 = say("This cell is not UTF-8. Save the file as “CSV UTF-8”.")
 
 Progress = Callable[[int], None]
 
@@ -151,9 +162,9 @@ class _CsvReader:
         """Read the file to its end."""
         csv.field_size_limit(LONGEST_CELL)
         block = self._next_block()
-        for magic, what in _MAGIC.items():
+        for magic, detail in _MAGIC.items():
             if block.startswith(magic):
-                raise UnreadableInput("not_csv", f"This is no CSV file: {what}.")
+                raise UnreadableInput("not_csv", detail)
         lines = self._lines(block.removeprefix(b"\xef\xbb\xbf"))
         header, delimiter = self._header(lines)
         rows, spool = Rows(header, delimiter=delimiter), _Spool(directory, delimiter, self.part_rows)
@@ -163,7 +174,7 @@ class _CsvReader:
                 self._rows(self._lines(block), rows, spool)
         spool.end(rows.count)
         if rows.count == 0:
-            raise UnreadableInput("no_rows", "This file has a header and no rows.")
+            raise UnreadableInput("no_rows", say("This file has a header and no rows."))
         rows.parts = spool.parts
         return rows
 
@@ -192,17 +203,16 @@ class _CsvReader:
     def _header(self, lines: Iterator[str]) -> tuple[list[str], str]:
         first = next((line for line in lines if line.strip()), None)
         if first is None:
-            raise UnreadableInput("no_header", "This file is empty. Its first row has to name the columns.")
+            raise UnreadableInput("no_header", say("This file is empty. Its first row has to name the columns."))
         delimiter = ";" if first.count(";") > first.count(",") else ","
         try:
             header = next(csv.reader(chain([first], self._more(lines, len(first))), delimiter=delimiter, strict=True))
             "".join(header).encode()
         except (csv.Error, UnicodeEncodeError, StopIteration):
-            raise UnreadableInput(
-                "no_header", "The header cannot be read: it is not UTF-8, or a quote is left open."
-            ) from None
+            detail = say("The header cannot be read: it is not UTF-8, or a quote is left open.")
+            raise UnreadableInput("no_header", detail) from None
         if any("\0" in name for name in header):
-            raise UnreadableInput("no_header", "The header holds a NUL character. Remove it.")
+            raise UnreadableInput("no_header", say("The header holds a NUL character. Remove it."))
         return [name.strip() for name in header], delimiter
 
     def _more(self, lines: Iterator[str], size: int) -> Iterator[str]:
@@ -253,7 +263,7 @@ class _CsvReader:
             rows.count += 1
             reject: Reject | None
             if pending.size > LONGEST_ROW:
-                reject = Reject(rows.count, "", "too_large", f"This row has more than {LONGEST_ROW} bytes.")
+                reject = Reject(rows.count, "", "too_large", _LONG_ROW)
             else:
                 reject = _form_reject(rows.count, cells, rows.header)
             if reject is None:
@@ -322,23 +332,25 @@ class _Pushback:
         self.given_back.extendleft(reversed(self.taken[1:]))
 
 
-def _csv_reason(error: csv.Error) -> str:
-    if "field larger" in str(error):
-        return f"A cell has more than {LONGEST_CELL} characters."
-    return "A quote is not closed, or text follows a closing quote. Quote a whole cell, and double quotes inside it."
+def _csv_reason(error: csv.Error) -> Sentence:
+    return _LONG_CELL if "field larger" in str(error) else _BROKEN_QUOTE
+
+
+@lru_cache(maxsize=64)
+def _wrong_number(cells: int, columns: int) -> Sentence:
+    return say("This row has {cells} cells, and the header has {columns}.", cells=cells, columns=columns)
 
 
 def _form_reject(row: int, cells: Sequence[str], header: Sequence[str]) -> Reject | None:
     if len(cells) != len(header):
-        detail = f"This row has {len(cells)} cells, and the header has {len(header)}."
-        return Reject(row, "", "malformed_row", detail)
+        return Reject(row, "", "malformed_row", _wrong_number(len(cells), len(header)))
     for name, cell in zip(header, cells, strict=True):
         if "\0" in cell:
-            return Reject(row, name, "nul_character", "This cell holds a NUL character. Remove it.")
+            return Reject(row, name, "nul_character", _NUL_IN_CELL)
         if len(cell) > LONGEST_CELL:
-            return Reject(row, name, "too_large", f"This cell has more than {LONGEST_CELL} characters.")
+            return Reject(row, name, "too_large", _THIS_LONG_CELL)
         if not cell.isascii() and any("\udc80" <= character <= "\udcff" for character in cell):
-            return Reject(row, name, "not_utf8", "This cell is not UTF-8. Save the file as “CSV UTF-8”.")
+            return Reject(row, name, "not_utf8", _NOT_UTF8)
     return None
 
 
@@ -358,6 +370,7 @@ def read_ndjson(
     """
     rows = Rows([])
     columns: dict[str, None] = {}
+    why_first = ""
     flat = directory / "flat.ndjson"
     with flat.open("wb") as out:
         for line in _json_lines(stream, progress):
@@ -367,20 +380,22 @@ def read_ndjson(
             rows.count += 1
             try:
                 if len(line) > LONGEST_ROW:
-                    raise UnreadableInput("too_large", f"This line has more than {LONGEST_ROW} bytes.")
+                    raise UnreadableInput("too_large", say("This line has more than {most} bytes.", most=LONGEST_ROW))
                 cells = _flat(strict_json.loads(line), catalog, program, as_of)
             except UnreadableInput as error:
-                rows.rejects.append(Reject(rows.count, "", error.code, error.detail))
+                why_first = why_first or error.detail
+                rows.rejects.append(Reject(rows.count, "", error.code, str(error.detail)))  # a plain text is smaller
             except InvalidInput as error:
-                rows.rejects += [Reject(rows.count, one.pointer, one.code, one.detail) for one in error.problems]
+                why_first = why_first or error.problems[0].detail
+                rows.rejects += [Reject(rows.count, one.pointer, one.code, str(one.detail)) for one in error.problems]
             else:
                 columns.update(dict.fromkeys(cells))
                 out.write(orjson.dumps([rows.count, cells]) + b"\n")
     if rows.count == 0:
-        raise UnreadableInput("no_rows", "This file has no rows.")
+        raise UnreadableInput("no_rows", say("This file has no rows."))
     if not columns:
-        first = rows.rejects[0]
-        raise UnreadableInput("not_json", f"No line of this file can be read. Row {first.row}: {first.reason}")
+        detail = say("No line of this file can be read. Row {row}: {reason}", row=rows.rejects[0].row, reason=why_first)
+        raise UnreadableInput("not_json", detail)
     rows.header = list(columns)
     spool = _Spool(directory, rows.delimiter, part_rows)
     with flat.open("rb") as read:
@@ -407,14 +422,15 @@ def _json_lines(stream: BinaryIO, progress: Progress) -> Iterator[bytes]:
 
 def _flat(value: Any, catalog: Catalog, program: str, as_of: Any) -> dict[str, str]:
     if not isinstance(value, dict):
-        raise UnreadableInput("not_an_object", "This line is no JSON object.")
+        raise UnreadableInput("not_an_object", say("This line is no JSON object."))
     if "metrics" in value or "facts" in value:
         return flatten_assessment(catalog, value, program, as_of)
     cells = {}
     for name, one in value.items():
         if isinstance(one, (dict, list)):
-            raise UnreadableInput(
-                "not_text", f"{name!r} is no single value. Give facts and metrics as in the API, or flat columns."
+            detail = say(
+                "{name} is no single value. Give facts and metrics as in the API, or flat columns.", name=repr(name)
             )
+            raise UnreadableInput("not_text", detail)
         cells[name] = "" if one is None else str(one).lower() if isinstance(one, bool) else str(one)
     return cells

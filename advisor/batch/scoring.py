@@ -46,7 +46,7 @@ from advisor.batch.layout import Layout, read_layout
 from advisor.batch.reading import MOST_COLUMNS, PART_ROWS, Part, Reject, Rows, read_csv, read_ndjson
 from advisor.catalog import Catalog
 from advisor.domain.program import MARKETPLACES, Program
-from advisor.errors import AdvisorError, InvalidInput, Problem, UnreadableInput
+from advisor.errors import AdvisorError, InvalidInput, Problem, UnreadableInput, say
 
 FORMATS = ("csv", "ndjson", "parquet")
 MEMORY = "512MB"
@@ -166,11 +166,13 @@ def opened(
         try:
             yield Scoring(terms, catalog, program, engine, work, rows, formats, progress)
         except duckdb.OutOfMemoryException:
-            raise UnreadableInput(
-                "too_large",
-                f"This file has {len(rows.header)} columns, and needs more than {MEMORY} of memory. "
+            detail = say(
+                "This file has {columns} columns, and needs more than {memory} of memory. "
                 "Leave out the columns that the results do not need.",
-            ) from None
+                columns=len(rows.header),
+                memory=MEMORY,
+            )
+            raise UnreadableInput("too_large", detail) from None
         except RuntimeError as error:
             if str(error) == "Query interrupted":  # what DuckDB makes of KeyboardInterrupt
                 raise KeyboardInterrupt from None
@@ -269,7 +271,7 @@ def _layout(header: list[str], terms: Terms, catalog: Catalog, program: Program)
     outputs = output_names(program, places, terms.as_of, layout.priced)
     layout = read_layout(header, terms.constants, catalog.vocabulary, outputs)
     if "marketplace" not in layout.singles and terms.marketplace is None:
-        detail = "There is no column marketplace. Add one, or name the marketplace of all rows (--marketplace)."
+        detail = say("There is no column marketplace. Add one, or name the marketplace of all rows (--marketplace).")
         raise InvalidInput([Problem("marketplace", "missing", detail)])
     return layout
 
@@ -339,11 +341,10 @@ def _read_parquet(engine: Backend, source: Path, part_rows: int) -> Rows:
         header = [name for name in engine.table("given").columns if name != "file_row_number"]
         ((count,),) = engine.con.execute("SELECT count(*) FROM given").fetchall()
     except duckdb.Error as error:
-        raise UnreadableInput(
-            "not_parquet", f"This is no Parquet file that can be read: {_first_line(error)}"
-        ) from None
+        detail = say("This is no Parquet file that can be read: {reason}", reason=_first_line(error))
+        raise UnreadableInput("not_parquet", detail) from None
     if not count:
-        raise UnreadableInput("no_rows", "This file has no rows.")
+        raise UnreadableInput("no_rows", say("This file has no rows."))
     lasts = [*range(part_rows, count, part_rows), int(count)]
     return Rows(header, count=lasts[-1], parts=[Part(None, (last - 1) % part_rows + 1, last) for last in lasts])
 
@@ -371,7 +372,10 @@ class Parquet:
             try:
                 self._writer = ParquetWriter(self.path, batches.schema, compression="zstd")
             except pa.ArrowNotImplementedError as error:
-                detail = f"A column's type cannot be written to Parquet: {_first_line(error)}. Make it a text."
+                detail = say(
+                    "A column's type cannot be written to Parquet: {reason}. Make it a text.",
+                    reason=_first_line(error),
+                )
                 raise UnreadableInput("unsupported_type", detail) from None
         rows = 0
         for batch in batches:
@@ -497,9 +501,12 @@ class Scoring:
         self.rows = rows
         self.progress = progress
         if len(rows.header) > MOST_COLUMNS:
-            raise UnreadableInput(
-                "too_large", f"This file has {len(rows.header)} columns; at most {MOST_COLUMNS} are taken."
+            detail = say(
+                "This file has {columns} columns; at most {most} are taken.",
+                columns=len(rows.header),
+                most=MOST_COLUMNS,
             )
+            raise UnreadableInput("too_large", detail)
         self.layout = _layout(rows.header, terms, catalog, program)
         self.malformed = sorted(rows.rejects)
         self._plan(formats)

@@ -16,7 +16,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, insert, select, update
 
-from advisor.errors import AdvisorError, Conflict, InvalidInput, NotFound, Problem, UnreadableInput
+from advisor.errors import AdvisorError, Conflict, InvalidInput, NotFound, Problem, UnreadableInput, say
+from advisor.messages import DEFAULT_LOCALE, messages_in
 from advisor.services.calculations import Answer, problems
 from advisor.services.pages import page
 from advisor.services.sellers import Announce, instant
@@ -25,6 +26,11 @@ from advisor.store.tables import batch_parts, batches
 
 MOST_ATTEMPTS = 20
 REJECTS = "rejects.csv"
+NOT_FINISHED = {
+    "queued": say("This batch is queued. Ask for its state until it is done."),
+    "running": say("This batch is running. Ask for its state until it is done."),
+    "failed": say("This batch is failed. `problem` says why."),
+}
 
 
 class LeaseLost(AdvisorError):
@@ -115,8 +121,7 @@ def finished(connection: Connection, workspace: str, batch_id: str) -> str:
     """Give the format of a batch's file once its results are there. Raises NotFound, Conflict."""
     row = _batch(connection, workspace, batch_id)
     if row.state != "done":
-        what = "`problem` says why." if row.state == "failed" else "Ask for its state until it is done."
-        raise Conflict("not_finished", f"This batch is {row.state}. {what}")
+        raise Conflict("not_finished", NOT_FINISHED[row.state])
     return str(row.format)
 
 
@@ -267,13 +272,15 @@ def finish(connection: Connection, held: Claim, announce: Announce) -> None:
 
 
 def fail(connection: Connection, held: Claim, why: UnreadableInput | InvalidInput, announce: Announce) -> None:
-    """Say that the file as a whole cannot be used, and why. Raises LeaseLost."""
+    """Say that the file as a whole cannot be used, and why, in English: many may read it. Raises LeaseLost."""
     _change(connection, held, {})
+    english = messages_in(DEFAULT_LOCALE)
     if isinstance(why, InvalidInput):
         detail = "Some columns or values cannot be used. `errors` says which, and what to do."
-        problem = {"code": "not_usable", "detail": detail, "errors": problems(why.problems)}
+        problem = {"code": "not_usable", "detail": detail, "errors": problems(why.problems, english)}
     else:
-        problem = {"code": why.code, "detail": why.detail, "errors": problems([Problem("", why.code, why.detail)])}
+        errors = problems([Problem("", why.code, why.detail)], english)
+        problem = {"code": why.code, "detail": why.detail, "errors": errors}
     _end(connection, held.id, held.workspace, "failed", clock(connection), announce, problem)
 
 

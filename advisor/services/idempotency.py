@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, delete, select, update
 
-from advisor.errors import Conflict, InvalidInput, Problem, StoreUnavailable
+from advisor.errors import Conflict, InvalidInput, Problem, StoreUnavailable, say
 from advisor.store.database import Database, clock, insert_new
 from advisor.store.tables import idempotency_records
 
@@ -98,7 +98,7 @@ def _begin(database: Database, asked: Asked, token: str) -> Reply | None:
 def _known(row: Row[Any], asked: Asked, now: int) -> Reply | None:
     """Say what a kept record answers; None when the request that made it died before it was done."""
     if row.fingerprint != asked.fingerprint:
-        detail = "This Idempotency-Key came with another request before. Use a new key for a new request."
+        detail = say("This Idempotency-Key came with another request before. Use a new key for a new request.")
         raise InvalidInput([Problem("Idempotency-Key", "key_reused", detail)])
     if row.status is not None:
         return Reply(row.status, row.body, json.loads(row.headers), replayed=True)
@@ -108,7 +108,8 @@ def _known(row: Row[Any], asked: Asked, now: int) -> Reply | None:
 
 
 def _in_progress() -> Conflict:
-    return Conflict("in_progress", "The first request with this Idempotency-Key is still running. Ask again soon.")
+    detail = say("The first request with this Idempotency-Key is still running. Ask again soon.")
+    return Conflict("in_progress", detail)
 
 
 def _finish(connection: Connection, asked: Asked, token: str, reply: Reply) -> None:

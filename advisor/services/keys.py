@@ -17,7 +17,7 @@ from datetime import date
 
 from sqlalchemy import Connection, bindparam, insert, or_, select, update
 
-from advisor.errors import AdvisorError, Forbidden, Unauthenticated
+from advisor.errors import AdvisorError, Forbidden, Unauthenticated, say
 from advisor.store.database import insert_new, new_id, now_ms
 from advisor.store.tables import api_keys, workspaces
 
@@ -51,9 +51,10 @@ class Caller:
     def require(self, scope: str) -> None:
         """Raise Forbidden unless the key has the scope."""
         if self.origins is not None:
-            raise Forbidden("A publishable key opens no stored data. Use a secret key, and keep it on your server.")
+            detail = say("A publishable key opens no stored data. Use a secret key, and keep it on your server.")
+            raise Forbidden(detail)
         if scope not in self.scopes:
-            raise Forbidden(f"This key may not do this: it lacks the scope {scope}.")
+            raise Forbidden(say("This key may not do this: it lacks the scope {scope}.", scope=scope))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from sqlalchemy import ColumnElement, Connection, Row, Select, tuple_
 
-from advisor.errors import InvalidInput, Problem
+from advisor.errors import InvalidInput, Problem, say
 
 USUAL_LENGTH = 50
 LONGEST = 200
@@ -57,7 +57,9 @@ def _read(cursor: str, order: Sequence[ColumnElement[Any]]) -> list[Any]:
             raise TypeError
         return [_value(one, column.type.python_type) for one, column in zip(given, order, strict=True)]
     except (binascii.Error, TypeError, ValueError):
-        detail = "This is no cursor of this list. Take `next` of the page before, or leave it out for the first page."
+        detail = say(
+            "This is no cursor of this list. Take `next` of the page before, or leave it out for the first page."
+        )
         raise InvalidInput([Problem("?cursor", "not_a_cursor", detail)]) from None
 
 

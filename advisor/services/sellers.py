@@ -17,7 +17,7 @@ from advisor.catalog import Catalog
 from advisor.domain.assessment import Assessment, assess
 from advisor.domain.numbers import PPB, PPM, format_rate, half_up, parse_decimal
 from advisor.domain.trend import Point, trend
-from advisor.errors import Conflict, NotFound
+from advisor.errors import Conflict, NotFound, say
 from advisor.inputs import SellerInput, read_snapshot
 from advisor.messages import TREND_METHOD, TREND_REASONS, Messages
 from advisor.services.calculations import Answer, today
@@ -65,11 +65,13 @@ def put(connection: Connection, workspace: str, seller_id: str, wanted: SellerIn
     if not new:
         known = connection.execute(select(sellers).where(*_is(workspace, seller_id)).with_for_update()).one()
         if known.marketplace != wanted.marketplace:
-            raise Conflict(
-                "marketplace_is_fixed",
-                f"This seller is kept for {known.marketplace}, and its history with it. Keep an account of "
-                f"{wanted.marketplace} under another id, or delete this one first.",
+            detail = say(
+                "This seller is kept for {kept}, and its history with it. Keep an account of {wanted} under another "
+                "id, or delete this one first.",
+                kept=known.marketplace,
+                wanted=wanted.marketplace,
             )
+            raise Conflict("marketplace_is_fixed", detail)
         connection.execute(update(sellers).where(*_is(workspace, seller_id)).values(values))
         connection.execute(delete(seller_groups).where(*_of(seller_groups, workspace, seller_id)))
         dropped = standings.c.program.not_in(wanted.programs)

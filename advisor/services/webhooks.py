@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import json
 import random
+import re
 import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -21,7 +22,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, select, update
 
 from advisor import outbound
-from advisor.errors import Conflict, NotFound
+from advisor.errors import Conflict, NotFound, Sentence, say
 from advisor.inputs import EndpointInput
 from advisor.outbound import Network, Sent
 from advisor.services.calculations import Answer
@@ -48,6 +49,8 @@ LOOK_SECONDS = 1.0
 KEPT_MS = {"delivered": 30 * DAY_MS, "failed": 90 * DAY_MS}
 CHUNK = 1000
 
+_MOMENT = re.compile(r"[0-9-]+T[0-9:.]+Z")
+
 Clock = Callable[[Connection], int]
 _endpoint = webhook_endpoints.c
 _delivery = webhook_deliveries.c
@@ -62,7 +65,10 @@ def create(connection: Connection, workspace: str, wanted: EndpointInput) -> Ans
     connection.execute(owner.with_for_update(key_share=True))  # two at once are counted one after the other
     its = select(func.count()).select_from(webhook_endpoints).where(_endpoint.workspace_id == workspace)
     if connection.execute(its).scalar_one() >= MOST_ENDPOINTS:
-        detail = f"This workspace has {MOST_ENDPOINTS} webhook endpoints, and may have no more. Delete one first."
+        detail = say(
+            "This workspace has {number} webhook endpoints, and may have no more. Delete one first.",
+            number=MOST_ENDPOINTS,
+        )
         raise Conflict("too_many_endpoints", detail)
     endpoint_id = new_id("whe")
     connection.execute(
@@ -140,7 +146,15 @@ def _enabled(connection: Connection, workspace: str, endpoint_id: str) -> None:
     """Raise Conflict if an endpoint is disabled, NotFound if there is none."""
     reason = _one_endpoint(connection, workspace, endpoint_id).disabled
     if reason is not None:
-        raise Conflict("endpoint_disabled", f"Nothing is sent to this endpoint any more. {reason}")
+        moment = _MOMENT.search(reason)
+        why = _gone(moment[0]) if moment else reason  # kept in English, and said in any language
+        raise Conflict("endpoint_disabled", say("Nothing is sent to this endpoint any more. {reason}", reason=why))
+
+
+def _gone(moment: str) -> Sentence:
+    return say(
+        "The receiver answered 410 on {moment}: it wants no more events. Add a new endpoint if it does.", moment=moment
+    )
 
 
 def _is(workspace: str, endpoint_id: str) -> ColumnElement[bool]:
@@ -200,7 +214,7 @@ def resend(connection: Connection, workspace: str, delivery_id: str) -> Answer:
     """Send a delivery again that has ended, with all its attempts before it. Raises NotFound, Conflict."""
     row = _one_delivery(connection, workspace, delivery_id, lock=True)
     if row.state == "pending":
-        detail = "This delivery has not ended: it is sent, or tried again, by itself. `next_attempt_at` says when."
+        detail = say("This delivery has not ended: it is sent, or tried again, by itself. `next_attempt_at` says when.")
         raise Conflict("delivery_pending", detail)
     _enabled(connection, workspace, row.endpoint_id)
     again = {"state": "pending", "attempts": 0, "due_at": clock(connection), "finished_at": None}
@@ -368,7 +382,7 @@ def _note(connection: Connection, held: Claim, sent: Sent, now: int) -> None:
     attempts = held.attempts + 1
     gone = None
     if sent.status == 410:
-        gone = f"The receiver answered 410 on {instant(now)}: it wants no more events. Add a new endpoint if it does."
+        gone = str(_gone(instant(now)))
         disabled = update(webhook_endpoints).where(_endpoint.id == held.endpoint, _endpoint.disabled.is_(None))
         connection.execute(disabled.values(disabled=gone))
     values: dict[str, Any] = {"attempts": attempts, "last_status": sent.status, "last_failure": None}

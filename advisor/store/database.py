@@ -21,7 +21,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from advisor.errors import AdvisorError, StoreFull, StoreUnavailable
+from advisor.errors import AdvisorError, StoreFull, StoreUnavailable, say
 
 BUSY_TIMEOUT_MS = 10_000
 POSTGRES_OPTIONS = "-c statement_timeout=15000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=60000"
@@ -37,7 +37,7 @@ FULL = {"53100"}  # PostgreSQL's disk_full
 PASSING = ("40", "53", "55P03", "57", "08")
 NO_SUCH_TABLE = {"42P01", "42703", "3F000"}
 DAMAGED = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
-TOO_BUSY = "The database cannot be reached or is too busy. Try again soon."
+TOO_BUSY = say("The database cannot be reached or is too busy. Try again soon.")
 # What a URL may begin with, and the driver that is used for it: of others the faults would not be understood.
 DRIVERS = {"sqlite": "sqlite", **dict.fromkeys(("postgres", "postgresql", "postgresql+psycopg"), "postgresql+psycopg")}
 
@@ -126,19 +126,25 @@ def faults() -> Iterator[None]:
             raise
         raise found from error
     except PoolTimeout as error:
-        raise StoreUnavailable("All connections to the database are taken. Try again soon.") from error
+        raise StoreUnavailable(say("All connections to the database are taken. Try again soon.")) from error
 
 
 def _fault(error: DBAPIError) -> AdvisorError | None:
     state = getattr(error.orig, "sqlstate", None)
     code = getattr(error.orig, "sqlite_errorcode", None)
     if state in FULL or code == sqlite3.SQLITE_FULL:
-        return StoreFull("There is no room left to store this; nothing of it was stored. Make room, and send it again.")
+        return StoreFull(
+            say("There is no room left to store this; nothing of it was stored. Make room, and send it again.")
+        )
     if code is not None and code & 0xFF in DAMAGED:
-        return StoreUnavailable("The database's file is damaged, or no SQLite database. Put a backup in its place.")
+        return StoreUnavailable(
+            say("The database's file is damaged, or no SQLite database. Put a backup in its place.")
+        )
     unknown = code == sqlite3.SQLITE_ERROR and any(one in str(error.orig) for one in ("no such", "has no column"))
     if state in NO_SUCH_TABLE or unknown:
-        return StoreUnavailable("The database has not this version's layout yet. `advisor db upgrade` brings it there.")
+        return StoreUnavailable(
+            say("The database has not this version's layout yet. `advisor db upgrade` brings it there.")
+        )
     passing = state is None or state.startswith(PASSING)
     if error.connection_invalidated or (isinstance(error, (OperationalError, InterfaceError)) and passing):
         return StoreUnavailable(TOO_BUSY)

@@ -4,6 +4,8 @@ import os
 import shutil
 from pathlib import Path
 
+from advisor.errors import Sentence, say
+
 MIB = 2**20
 
 
@@ -14,15 +16,20 @@ def free(place: Path) -> int:
     return shutil.disk_usage(place).free
 
 
-def lack(place: Path, floor: int) -> str | None:
+def lack(place: Path, floor: int) -> Sentence | None:
     """Say that less than `floor` bytes are free there; None while there is room."""
     try:
         left = free(place.absolute())
     except OSError as error:
-        return f"The free space at {place} cannot be told: {error.strerror}."
+        return say("The free space at {place} cannot be told: {reason}.", place=str(place), reason=error.strerror)
     if left >= floor:
         return None
-    return f"Only {left // MIB} MiB are free at {place}, and ADVISOR_FREE_SPACE wants {-(-floor // MIB)}. Make room."
+    return say(
+        "Only {left} MiB are free at {place}, and ADVISOR_FREE_SPACE wants {wanted}. Make room.",
+        left=left // MIB,
+        place=str(place),
+        wanted=-(-floor // MIB),
+    )
 
 
 def sync(place: Path) -> None:

@@ -2,25 +2,22 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import Any
 
 from flask import Response, request
 from flask_smorest import Blueprint
 from marshmallow import ValidationError
-from werkzeug.datastructures import LanguageAccept
-from werkzeug.http import parse_accept_header
 
 from advisor import answers, inputs
 from advisor.domain.program import Verdict
-from advisor.errors import InvalidInput, Problem
+from advisor.errors import InvalidInput, Problem, say
 from advisor.inputs import read_day, read_marketplace
-from advisor.messages import Messages, negotiate
 from advisor.services.calculations import Services
 from advisor.services.pages import LONGEST
 from advisor.settings import Settings
 from advisor.web import schemas
 from advisor.web.bodies import read_json
+from advisor.web.language import reader as reader  # the pages take it from here
 from advisor.web.problems import invalid_body
 
 AS_OF = {
@@ -176,25 +173,13 @@ def _body(most: int, apart: str | None = None) -> Any:
     return read_json(most, apart)
 
 
-def reader() -> Messages:
-    """Pick the reader's language."""
-    return _language(request.environ.get("HTTP_ACCEPT_LANGUAGE", ""))
-
-
-@lru_cache(maxsize=64)
-def _language(accept_language: str) -> Messages:
-    """Pick the language for a header; readers send few different ones."""
-    wanted = parse_accept_header(accept_language, LanguageAccept)
-    return negotiate([tag for tag, quality in wanted if quality > 0])
-
-
 def _read_word(choices: Sequence[str]) -> Callable[[str], str]:
     return inputs.Word(tuple(choices)).read
 
 
 def _read_limit(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= LONGEST):
-        raise inputs.refuse("out_of_range", f"A page has 1 to {LONGEST} entries.")
+        raise inputs.refuse("out_of_range", say("A page has 1 to {most} entries.", most=LONGEST))
     return int(text)
 
 
@@ -221,10 +206,13 @@ def read_query(*known: str) -> dict[str, Any]:
         return found
     for name, values in request.args.lists():
         if name not in known:
-            allowed = f"Allowed are {', '.join(known)}." if known else "None is allowed here."
-            problems.append(Problem(f"?{name}", "unknown_field", f"There is no such query parameter. {allowed}"))
+            detail = say("There is no such query parameter. None is allowed here.")
+            if known:
+                detail = say("There is no such query parameter. Allowed are {names}.", names=", ".join(known))
+            problems.append(Problem(f"?{name}", "unknown_field", detail))
         elif len(values) > 1:
-            problems.append(Problem(f"?{name}", "duplicate_key", "This query parameter stands twice. Give it once."))
+            detail = say("This query parameter stands twice. Give it once.")
+            problems.append(Problem(f"?{name}", "duplicate_key", detail))
         else:
             try:
                 found[name] = _READERS[name](values[0])

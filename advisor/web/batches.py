@@ -11,7 +11,7 @@ from werkzeug.datastructures import MultiDict
 
 from advisor import inputs
 from advisor.catalog import Catalog
-from advisor.errors import InvalidInput, Problem, StoreUnavailable, UnreadableInput
+from advisor.errors import InvalidInput, Problem, Sentence, StoreUnavailable, UnreadableInput, say
 from advisor.services import batches, idempotency
 from advisor.services.batches import Order
 from advisor.services.calculations import today
@@ -159,10 +159,11 @@ def _order(catalog: Catalog, upload: Upload) -> Order:
         if name == "set":
             continue
         if name not in SINGLE:
-            detail = f"There is no such parameter. Allowed are {', '.join((*SINGLE, 'set'))}."
+            detail = say("There is no such parameter. Allowed are {names}.", names=", ".join((*SINGLE, "set")))
             problems.append(Problem(f"?{name[:80]}", "unknown_field", detail))
         elif len(values) > 1:
-            problems.append(Problem(f"?{name}", "duplicate_key", "This parameter stands twice. Give it once."))
+            detail = say("This parameter stands twice. Give it once.")
+            problems.append(Problem(f"?{name}", "duplicate_key", detail))
         else:
             try:
                 found[name] = readers[name](values[0])
@@ -171,7 +172,7 @@ def _order(catalog: Catalog, upload: Upload) -> Order:
     constants = _constants(given.getlist("set"), problems)
     kind = found.get("format") or upload.format
     if kind is None and not problems:
-        detail = "Say what the file is: csv, ndjson or parquet, by this parameter or by the content type."
+        detail = say("Say what the file is: csv, ndjson or parquet, by this parameter or by the content type.")
         problems.append(Problem("?format", "missing", detail))
     if problems:
         raise InvalidInput(problems)
@@ -189,11 +190,11 @@ def _constants(given: list[str], problems: list[Problem]) -> dict[str, str]:
     for one in given:
         name, equals, value = one.partition("=")
         if not name or not equals or "\0" in one or len(one) > 200:
-            problems.append(
-                Problem("?set", "wrong_value", "This has to be NAME=VALUE, such as selling_plan=professional.")
-            )
+            detail = say("This has to be NAME=VALUE, such as selling_plan=professional.")
+            problems.append(Problem("?set", "wrong_value", detail))
         elif name in found:
-            problems.append(Problem("?set", "duplicate_name", f"{name[:80]} is set twice. Set it once."))
+            detail = say("{name} is set twice. Set it once.", name=name[:80])
+            problems.append(Problem("?set", "duplicate_name", detail))
         found[name] = value
     return found
 
@@ -209,9 +210,16 @@ def _look_at(upload: Upload, order: Order, catalog: Catalog) -> None:
         look_at(upload.path, order.format, terms, catalog, work)
     except UnreadableInput as error:
         if error.code != "no_rows" or upload.size <= LOOKED_AT:  # else its rows come later than is looked at
-            detail = error.detail.replace(str(upload.path.resolve()), "input")  # where it lies is nobody's business
-            raise UnreadableInput(error.code, detail) from None
+            raise UnreadableInput(error.code, _without_path(error.detail, upload.path)) from None
     shutil.rmtree(work)
+
+
+def _without_path(detail: str, path: Path) -> str:
+    """Take out of a sentence where the file lies, which is nobody's business."""
+    if not isinstance(detail, Sentence):
+        return detail.replace(str(path.resolve()), "input")
+    values = {name: _without_path(one, path) if isinstance(one, str) else one for name, one in detail.values.items()}
+    return say(detail.message, **values)
 
 
 def _accepted(otherwise: str) -> str:

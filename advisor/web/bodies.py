@@ -9,7 +9,7 @@ from werkzeug.http import parse_options_header
 from werkzeug.wsgi import get_content_length
 
 from advisor import strict_json
-from advisor.errors import InputTooLarge, UnreadableInput
+from advisor.errors import InputTooLarge, Sentence, UnreadableInput, say
 from advisor.web.problems import ContentTypeRefused
 
 CHUNK = 65_536
@@ -33,18 +33,18 @@ def read_bytes(most: int) -> bytes:
     if refused:
         raise ContentTypeRefused(refused)
     if environ.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
-        raise ContentTypeRefused("A compressed body is not taken: leave Content-Encoding out.")
+        raise ContentTypeRefused(say("A compressed body is not taken: leave Content-Encoding out."))
     return _read_all(environ, most)
 
 
 @lru_cache(maxsize=64)
-def _why_refused(content_type: str) -> str | None:
+def _why_refused(content_type: str) -> Sentence | None:
     """Say why a body of this Content-Type is not taken; None where it is. Clients send one header all day long."""
     mimetype, parameters = parse_options_header(content_type)
     if mimetype.lower() != "application/json":
-        return "Send the body as application/json."
+        return say("Send the body as application/json.")
     if parameters.get("charset", "utf-8").lower().replace("_", "-") not in ("utf-8", "utf8"):
-        return "JSON is sent in UTF-8: leave the charset out."
+        return say("JSON is sent in UTF-8: leave the charset out.")
     return None
 
 
@@ -53,7 +53,8 @@ def _read_all(environ: WSGIEnvironment, most: int) -> bytes:
     if announced is None and not environ.get("wsgi.input_terminated"):
         return b""  # no length and no chunks is no body: reading on would wait for the client to hang up
     if announced is not None and announced > most:
-        raise InputTooLarge("too_large", f"The body has {announced} bytes; at most {most} are taken.")
+        detail = say("The body has {size} bytes; at most {most} are taken.", size=announced, most=most)
+        raise InputTooLarge("too_large", detail)
     parts, size = [], 0
     stream = environ["wsgi.input"]
     try:
@@ -65,11 +66,16 @@ def _read_all(environ: WSGIEnvironment, most: int) -> bytes:
             parts.append(part)
             size += len(part)
     except Exception:  # noqa: BLE001 - each server has its own errors for a body that breaks off or has malformed chunks
-        raise UnreadableInput(
-            "body_mismatch", "The body broke off or its chunks cannot be read. Send it again."
-        ) from None
+        detail = say("The body broke off or its chunks cannot be read. Send it again.")
+        raise UnreadableInput("body_mismatch", detail) from None
     if size > most:
-        raise InputTooLarge("too_large", f"The body has more than {most} bytes, the most that is taken.")
+        detail = say("The body has more than {most} bytes, the most that is taken.", most=most)
+        raise InputTooLarge("too_large", detail)
     if announced is not None and size != announced:
-        raise UnreadableInput("body_mismatch", f"Of {announced} announced bytes {size} arrived. Send it again.")
+        raise UnreadableInput("body_mismatch", too_short(announced, size))
     return b"".join(parts)
+
+
+def too_short(announced: int, size: int) -> Sentence:
+    """Say that a body ended before all of it was there."""
+    return say("Of {announced} announced bytes {size} arrived. Send it again.", announced=announced, size=size)

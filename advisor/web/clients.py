@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from flask import Flask, current_app, request
 
-from advisor.errors import Forbidden, Unauthenticated
+from advisor.errors import Forbidden, Unauthenticated, say
 from advisor.services.keys import Caller
 from advisor.web.stored import Workspaces, given_key
 
@@ -56,7 +56,8 @@ class Clients:
         if caller is None:
             raise Unauthenticated
         if caller.origins is not None and request.environ.get("HTTP_ORIGIN") not in caller.origins:
-            raise Forbidden("This publishable key is not for this page: it names the exact origins that may use it.")
+            detail = say("This publishable key is not for this page: it names the exact origins that may use it.")
+            raise Forbidden(detail)
         self.workspaces.note_use()
 
 

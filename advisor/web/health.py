@@ -11,10 +11,11 @@ from typing import Any, Generic, TypeVar
 import orjson
 from flask import Flask, Response
 
-from advisor.errors import AdvisorError
+from advisor.errors import AdvisorError, say
 from advisor.settings import Settings
 from advisor.store import disk, schema
 from advisor.store.database import Database
+from advisor.web.language import reader
 from advisor.web.problems import RETRY_AFTER, problem
 
 DATABASE_SECONDS = 1.0
@@ -62,18 +63,26 @@ class Readiness:
     def problems(self) -> list[str]:
         """Say what is wrong, in whole sentences."""
         if self._draining[0]:
-            return ["The server is being stopped."]
+            return [say("The server is being stopped.")]
         return [one for one in (self._database(), *self._rooms()) if one]
 
     def _database(self) -> str | None:
         try:
             found = self._deadline.run(lambda: schema.current(self.database))
         except TimeoutError:
-            return "The database does not answer in time."
+            return say("The database does not answer in time.")
         except AdvisorError as error:
-            return str(error)
+            return error.detail
+        if found is None:
+            return say(
+                "The database has the layout of none, and {needed} is needed: `advisor db upgrade`.", needed=_head()
+            )
         if found != _head():
-            return f"The database has the layout {found or 'of none'}, and {_head()} is needed: `advisor db upgrade`."
+            return say(
+                "The database has the layout {found}, and {needed} is needed: `advisor db upgrade`.",
+                found=found,
+                needed=_head(),
+            )
         return None
 
     def _rooms(self) -> list[str | None]:
@@ -104,7 +113,7 @@ def register(app: Flask, settings: Settings, database: Database) -> None:
         wrong = readiness.problems()
         if not wrong:
             return _ok({"status": "ready"})
-        answer = problem(503, " ".join(wrong))
+        answer = problem(503, " ".join(map(reader().say, wrong)))
         answer.headers["Retry-After"] = RETRY_AFTER
         return answer
 

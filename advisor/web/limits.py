@@ -12,7 +12,7 @@ from flask import Flask, Response, request
 from flask_limiter import Limiter, RateLimitExceeded, RequestLimit
 from limits.errors import ConfigurationError
 
-from advisor.errors import AdvisorError, Problem
+from advisor.errors import AdvisorError, Problem, say
 from advisor.settings import Settings
 from advisor.web.clients import client
 from advisor.web.problems import problem
@@ -66,8 +66,10 @@ def register(app: Flask, settings: Settings) -> None:
     @app.errorhandler(RateLimitExceeded)
     def exceeded(error: RateLimitExceeded) -> Response:
         limit = error.limit.limit
-        detail = (
-            f"More than {limit.amount} requests came in {limit.get_expiry()} seconds. Wait for Retry-After seconds."
+        detail = say(
+            "More than {number} requests came in {seconds} seconds. Wait for Retry-After seconds.",
+            number=limit.amount,
+            seconds=limit.get_expiry(),
         )
         return problem(429, detail, [Problem("", "rate_limited", detail)])
 

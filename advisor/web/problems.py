@@ -1,6 +1,7 @@
 """The one translation of errors to HTTP: application/problem+json (RFC 9457), one shape for all."""
 
 import logging
+import re
 from http import HTTPStatus
 from typing import Any
 
@@ -21,9 +22,11 @@ from advisor.errors import (
     Unauthenticated,
     UnknownName,
     UnreadableInput,
+    say,
 )
 from advisor.services.calculations import problems
 from advisor.strict_json import MOST_PROBLEMS
+from advisor.web.language import reader
 from advisor.web.watch import ID_KEY
 
 log = logging.getLogger("advisor.web")
@@ -31,22 +34,34 @@ log = logging.getLogger("advisor.web")
 RETRY_AFTER = "1"  # seconds
 
 TITLES = {
-    400: "The request cannot be read",
-    401: "A valid API key is needed",
-    403: "This key may not do this",
-    404: "There is no such thing here",
-    405: "This method is not allowed here",
-    406: "This representation is not available",
-    409: "What is stored does not allow this now",
-    411: "The length of the body is missing",
-    413: "The body is too large",
-    415: "This content type is not taken",
-    422: "Some values cannot be used",
-    429: "Too many requests",
-    500: "The advisor failed",
-    503: "The advisor is not ready",
-    507: "There is no room left",
+    400: say("The request cannot be read"),
+    401: say("A valid API key is needed"),
+    403: say("This key may not do this"),
+    404: say("There is no such thing here"),
+    405: say("This method is not allowed here"),
+    406: say("This representation is not available"),
+    409: say("What is stored does not allow this now"),
+    411: say("The length of the body is missing"),
+    413: say("The body is too large"),
+    415: say("This content type is not taken"),
+    416: say("Requested Range Not Satisfiable"),
+    422: say("Some values cannot be used"),
+    429: say("Too many requests"),
+    500: say("The advisor failed"),
+    503: say("The advisor is not ready"),
+    507: say("There is no room left"),
 }
+
+# What werkzeug says of a request that no view was asked about, a sentence a status.
+DETAILS = {
+    400: say("The browser (or proxy) sent a request that this server could not understand."),
+    404: say("There is nothing at this address."),
+    405: say("The method is not allowed for the requested URL."),
+    413: say("The data value transmitted exceeds the capacity limit."),
+    416: say("The server cannot provide the requested range."),
+}
+_UNTRUSTED = re.compile(r"Host (.*) is not trusted\.", re.DOTALL)
+_FAILED = say("The advisor failed on this request. Quote the request id when you report it.")
 
 
 class ContentTypeRefused(AdvisorError):
@@ -54,14 +69,15 @@ class ContentTypeRefused(AdvisorError):
 
 
 def body(status: int, detail: str, found: list[Problem] | None = None) -> dict[str, Any]:
-    """Make the body of a problem answer."""
+    """Make the body of a problem answer, in the reader's language."""
+    messages = reader()
     return {
         "type": "about:blank",
-        "title": TITLES.get(status, HTTPStatus(status).phrase),
+        "title": messages.say(TITLES.get(status) or HTTPStatus(status).phrase),
         "status": status,
-        "detail": detail,
+        "detail": messages.say(detail),
         "instance": request.path,
-        "errors": problems(found or []),
+        "errors": problems(found or [], messages),
         "request_id": request.environ[ID_KEY],
     }
 
@@ -69,14 +85,32 @@ def body(status: int, detail: str, found: list[Problem] | None = None) -> dict[s
 def invalid_body(error: InvalidInput) -> dict[str, Any]:
     """Make the body for input whose values cannot be used."""
     number = len(error.problems)
-    detail = "One value cannot be used." if number == 1 else f"{number} values cannot be used."
-    if number == MOST_PROBLEMS:
-        detail = f"Many values cannot be used; these are the first {number}."
-    return body(422, f"{detail} `errors` says which, and what to do.", error.problems)
+    if number == 1:
+        detail = say("One value cannot be used. `errors` says which, and what to do.")
+    elif number == MOST_PROBLEMS:
+        detail = say(
+            "Many values cannot be used; these are the first {number}. `errors` says which, and what to do.",
+            number=number,
+        )
+    else:
+        detail = say("{number} values cannot be used. `errors` says which, and what to do.", number=number)
+    return body(422, detail, error.problems)
+
+
+def _description(error: HTTPException, status: int) -> str:
+    """Say what werkzeug says of a request in sentences of our own; what the advisor says itself stays."""
+    description = error.description or ""
+    untrusted = _UNTRUSTED.fullmatch(description)
+    if untrusted:
+        return say("Host {host} is not trusted.", host=untrusted[1])
+    if status == 404 or description == type(error).description:
+        return DETAILS.get(status, description)
+    return description
 
 
 def _answer(of: dict[str, Any]) -> Response:
-    return Response(orjson.dumps(of), of["status"], content_type="application/problem+json")
+    language = {"Content-Language": reader().tag}
+    return Response(orjson.dumps(of), of["status"], language, content_type="application/problem+json")
 
 
 def problem(status: int, detail: str, found: list[Problem] | None = None) -> Response:
@@ -101,22 +135,22 @@ def register(app: Flask) -> None:
 
     @app.errorhandler(ContentTypeRefused)
     def refused_type(error: ContentTypeRefused) -> Response:
-        return problem(415, str(error))
+        return problem(415, error.detail)
 
     @app.errorhandler(UnknownName)
     @app.errorhandler(NotFound)
     def unknown(error: AdvisorError) -> Response:
-        return problem(404, str(error))
+        return problem(404, error.detail)
 
     @app.errorhandler(Unauthenticated)
     def unauthenticated(error: Unauthenticated) -> Response:
-        answer = problem(401, str(error))
+        answer = problem(401, error.detail)
         answer.headers["WWW-Authenticate"] = 'Bearer realm="advisor"'
         return answer
 
     @app.errorhandler(Forbidden)
     def forbidden(error: Forbidden) -> Response:
-        return problem(403, str(error))
+        return problem(403, error.detail)
 
     @app.errorhandler(Conflict)
     def conflict(error: Conflict) -> Response:
@@ -128,15 +162,14 @@ def register(app: Flask) -> None:
     @app.errorhandler(StoreUnavailable)
     def unavailable(error: StoreUnavailable) -> Response:
         log.warning("database unavailable", exc_info=error, extra={"request_id": request.environ[ID_KEY]})
-        answer = problem(507 if isinstance(error, StoreFull) else 503, str(error))
+        answer = problem(507 if isinstance(error, StoreFull) else 503, error.detail)
         answer.headers["Retry-After"] = RETRY_AFTER
         return answer
 
     @app.errorhandler(HTTPException)
     def http(error: HTTPException) -> Response:
         status = error.code or 500
-        detail = "There is nothing at this address." if status == 404 else error.description or ""
-        answer = problem(status, detail)
+        answer = problem(status, _description(error, status))
         if isinstance(error, MethodNotAllowed) and error.valid_methods:
             answer.headers["Allow"] = ", ".join(sorted(error.valid_methods))
         return answer
@@ -144,4 +177,4 @@ def register(app: Flask) -> None:
     @app.errorhandler(Exception)
     def failed(error: Exception) -> Response:
         log.error("request failed", exc_info=error, extra={"request_id": request.environ[ID_KEY]})
-        return problem(500, "The advisor failed on this request. Quote the request id when you report it.")
+        return problem(500, _FAILED)

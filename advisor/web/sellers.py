@@ -8,12 +8,13 @@ from sqlalchemy import Connection
 from advisor import inputs
 from advisor.catalog import Catalog
 from advisor.domain.program import Verdict
-from advisor.errors import InvalidInput, Problem
+from advisor.errors import InvalidInput, Problem, say
 from advisor.services import sellers, webhooks
 from advisor.services.idempotency import Reply
 from advisor.services.keys import Caller
 from advisor.web import schemas
-from advisor.web.api import MARKETPLACE, read_query, reader
+from advisor.web.api import MARKETPLACE, read_query
+from advisor.web.language import reader
 from advisor.web.stored import CURSOR, LIMIT, Routes, parameter, reply
 
 SELLER_ID = re.compile(r"[A-Za-z0-9._~-]{1,100}", re.ASCII)
@@ -175,12 +176,11 @@ def add(routes: Routes, catalog: Catalog) -> None:
 
 def _check_id(seller: str) -> None:
     if not SELLER_ID.fullmatch(seller):
-        detail = "A seller's id has 1 to 100 letters, digits, full stops, hyphens, underscores or tildes."
+        detail = say("A seller's id has 1 to 100 letters, digits, full stops, hyphens, underscores or tildes.")
         raise InvalidInput([Problem("/sellers/{seller}", "not_an_id", detail)])
 
 
 def _program(catalog: Catalog, name: str) -> str:
     if name not in catalog.program_ids:
-        detail = f"There is no such program. There are {', '.join(catalog.program_ids)}."
-        raise InvalidInput([Problem("?program", "unknown_program", detail)])
+        raise InvalidInput([Problem("?program", "unknown_program", inputs.no_such_program(catalog))])
     return name

@@ -19,7 +19,7 @@ from marshmallow import Schema
 from sqlalchemy import Connection
 from werkzeug.routing import BaseConverter
 
-from advisor.errors import NotFound, StoreUnavailable, Unauthenticated, UnreadableInput
+from advisor.errors import NotFound, StoreUnavailable, Unauthenticated, UnreadableInput, say
 from advisor.services import idempotency, keys
 from advisor.services.calculations import Answer
 from advisor.services.idempotency import Asked, Reply
@@ -302,7 +302,7 @@ def asked_once(caller: Caller, data: bytes, digest: str = "") -> Asked | None:
     if key is None:
         return None
     if not _KEY.fullmatch(key):
-        detail = "An Idempotency-Key has 1 to 255 visible ASCII characters, such as a UUID."
+        detail = say("An Idempotency-Key has 1 to 255 visible ASCII characters, such as a UUID.")
         raise UnreadableInput("not_an_idempotency_key", detail)
     rule = request.url_rule.rule if request.url_rule else ""
     whole = hashlib.sha256(f"{request.method} {request.path}\n".encode())

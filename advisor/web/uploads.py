@@ -24,8 +24,9 @@ from werkzeug.formparser import MultiPartParser
 from werkzeug.http import parse_options_header
 
 from advisor.batch import EXTENSIONS
-from advisor.errors import InputTooLarge, InvalidInput, Problem, StoreFull, UnreadableInput
+from advisor.errors import InputTooLarge, InvalidInput, Problem, StoreFull, UnreadableInput, say
 from advisor.settings import Settings
+from advisor.web.bodies import too_short
 from advisor.web.problems import ContentTypeRefused
 
 CHUNK = 2**20
@@ -63,16 +64,22 @@ def taken_in(settings: Settings, folder: Path) -> Iterator[Upload]:
     mimetype, parameters = _content_type()
     length = request.content_length
     if length is None:
-        raise LengthRequired("Send the file with a Content-Length, not in chunks: it says when all of it has arrived.")
+        raise LengthRequired(
+            say("Send the file with a Content-Length, not in chunks: it says when all of it has arrived.")
+        )
     if length > settings.max_upload:
-        detail = f"The file has {length} bytes; at most {settings.max_upload} are taken. Send it in several batches."
+        detail = say(
+            "The file has {size} bytes; at most {most} are taken. Send it in several batches.",
+            size=length,
+            most=settings.max_upload,
+        )
         raise InputTooLarge("too_large", detail)
     if length == 0:
-        raise UnreadableInput("empty_body", "The body is empty. Send a file of accounts.")
+        raise UnreadableInput("empty_body", say("The body is empty. Send a file of accounts."))
     try:
         folder.mkdir(parents=True)
         if shutil.disk_usage(folder).free - length < settings.free_space:
-            raise StoreFull("There is no room for this file now; nothing of it was stored. Send it again later.")
+            raise StoreFull(say("There is no room for this file now; nothing of it was stored. Send it again later."))
         digest = _receive(folder / "body", length)
         if mimetype == MULTIPART:
             yield _of_form(folder, parameters.get("boundary", ""), length)
@@ -81,7 +88,8 @@ def taken_in(settings: Settings, folder: Path) -> Iterator[Upload]:
             yield Upload(folder / "input", length, digest, TYPES.get(mimetype), MultiDict())
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StoreFull("The disk is full; nothing of this file was stored. Send it again later.") from error
+            detail = say("The disk is full; nothing of this file was stored. Send it again later.")
+            raise StoreFull(detail) from error
         raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -92,9 +100,11 @@ def _content_type() -> tuple[str, dict[str, str]]:
     mimetype = mimetype.lower()
     if mimetype not in (*TYPES, ANY_TYPE, MULTIPART):
         known = ", ".join(dict.fromkeys([*TYPES, ANY_TYPE, MULTIPART]))
-        raise ContentTypeRefused(f"Send a file of accounts as one of {known}.")
+        raise ContentTypeRefused(say("Send a file of accounts as one of {types}.", types=known))
     if request.environ.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
-        raise ContentTypeRefused("A compressed body is not taken: unpack the file, and leave Content-Encoding out.")
+        raise ContentTypeRefused(
+            say("A compressed body is not taken: unpack the file, and leave Content-Encoding out.")
+        )
     return mimetype, parameters
 
 
@@ -110,7 +120,7 @@ def _receive(path: Path, length: int) -> str:
             except Exception:  # noqa: BLE001 - each server has its own errors for a body that breaks off
                 part = b""
             if not part:
-                raise UnreadableInput("body_mismatch", f"Of {length} announced bytes {size} arrived. Send it again.")
+                raise UnreadableInput("body_mismatch", too_short(length, size))
             for one in hashes.values():
                 one.update(part)
             out.write(part)
@@ -119,7 +129,9 @@ def _receive(path: Path, length: int) -> str:
         os.fsync(out.fileno())
     for name, digest in announced.items():
         if hashes[name].digest() != digest:
-            detail = f"The body does not have the {name} digest that its headers announce. Send it again."
+            detail = say(
+                "The body does not have the {name} digest that its headers announce. Send it again.", name=name
+            )
             raise UnreadableInput("body_mismatch", detail)
     return base64.b64encode(hashes["sha-256"].digest()).decode()
 
@@ -136,7 +148,8 @@ def _announced() -> dict[str, bytes]:
             except binascii.Error:
                 digest = b""
             if match is None or not digest or found.get(match[1], digest) != digest:
-                raise UnreadableInput("body_mismatch", f"{header} is written as sha-256=:BASE64:. This one is not.")
+                detail = say("{header} is written as sha-256=:BASE64:. This one is not.", header=header)
+                raise UnreadableInput("body_mismatch", detail)
             if match[1] in DIGESTS:
                 found[match[1]] = digest
     return found
@@ -158,14 +171,15 @@ def _of_form(folder: Path, boundary: str, length: int) -> Upload:
             parser = MultiPartParser(make_file, max_form_memory_size=CHUNK, max_form_parts=100)
             fields, files = parser.parse(body, boundary.encode("ascii"), length)
     except (ValueError, UnicodeError):
-        raise UnreadableInput("not_multipart", "The body is not multipart/form-data, or its end is missing.") from None
+        detail = say("The body is not multipart/form-data, or its end is missing.")
+        raise UnreadableInput("not_multipart", detail) from None
     found = list(files.items(multi=True))
     for _, given in found:
         given.stream.flush()
         os.fsync(given.stream.fileno())
         given.close()
     if [name for name, _ in found] != ["file"]:
-        detail = "A form has exactly one part named `file`, with a file name, and that is the file of accounts."
+        detail = say("A form has exactly one part named `file`, with a file name, and that is the file of accounts.")
         raise InvalidInput([Problem("/file", "missing", detail)])
     one: Any = found[0][1]
     (folder / "body").unlink()
