@@ -46,7 +46,7 @@ from advisor.domain.program import (
     rules_in_force,
 )
 from advisor.domain.sources import Dated, Source, Validity, in_force
-from advisor.messages import ADVICE_REASONS, FACT_REASONS, REASONS, TEXTS, WARNINGS, Messages
+from advisor.messages import ADVICE_REASONS, FACT_REASONS, FACT_VALUES, REASONS, TEXTS, WARNINGS, Messages
 
 Answer = dict[str, Any]
 
@@ -355,7 +355,8 @@ def _message(said: _Said, seen: Observation | FactValue | None, rate: int | None
 def _fact_text(value: FactValue | None, messages: Messages) -> str:
     if isinstance(value, bool):
         return messages.text(TEXTS["yes" if value else "no"])
-    return str(_fact_value(value))
+    text = str(_fact_value(value))
+    return messages.text(FACT_VALUES[text]) if text in FACT_VALUES else text
 
 
 def _bar_text(subject: Metric | Fact, bar: Bar, messages: Messages) -> str:

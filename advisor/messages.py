@@ -110,6 +110,7 @@ TEXTS = {
     "number_of": "{number} {unit}",
     "of": "{count} of {of}",
     "product": "Product {number}: {label}",
+    "product_only": "Product {number}",
     "in_percent": "{label}, in %",
     "in_all": "{label}: of how many in all",
     "between": "between {lowest} and {highest}",
@@ -159,6 +160,12 @@ PARTS = {
     "unit_cost": "Unit cost",
     "fulfillment_cost": "Fulfillment cost",
     "contribution": "Contribution",
+}
+
+# Words that facts have for their values, as they stand in a sentence.
+FACT_VALUES = {
+    "professional": "professional",
+    "individual": "individual",
 }
 
 # What a form asks for.

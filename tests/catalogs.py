@@ -71,7 +71,7 @@ def _name(function: ast.expr) -> str:
 
 
 def _is_variable(node: ast.expr) -> bool:
-    return isinstance(node, (ast.Name, ast.Attribute, ast.Subscript, ast.Call))
+    return not isinstance(node, (ast.JoinedStr, ast.BinOp))
 
 
 def _is_text(node: ast.Assign) -> bool:

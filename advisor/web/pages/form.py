@@ -325,8 +325,10 @@ class Form:
         if how == "rate":
             seen["rate"] = self._percent(f"{name}_rate", missing=_GIVE_RATE)
         elif how == "counts":
-            seen["count"] = self._count(f"{name}_count", missing=_GIVE_COUNT)
-            if subject.kind == "rate":
+            is_rate = subject.kind == "rate"
+            nothing = is_rate and not (self.value(f"{name}_count").strip() or self.value(f"{name}_of").strip())
+            seen["count"] = self._count(f"{name}_count", missing=_GIVE_BOTH if nothing else _GIVE_COUNT)
+            if is_rate and not nothing:
                 seen["of"] = self._count(f"{name}_of", missing=_GIVE_OF)
                 self._check_pair(name, seen)
         else:
@@ -509,15 +511,19 @@ class Form:
         wrong = {self.step_of(name) for name in self.errors}
         return next((step for step in STEPS if step in wrong), None)
 
-    def in_order(self) -> list[tuple[str, str]]:
-        """List the errors in the order of the form."""
-        order = [*ACCOUNT_FIELDS, *(name for one in self.questions for name in one.fields), *MONEY_FIELDS]
-        order += [name for number in self.lines for name in self.line_fields(number)]
-        place = {name: index for index, name in enumerate(order)}
-        return sorted(self.errors.items(), key=lambda one: place.get(one[0], len(order)))
+    def in_order(self) -> list[tuple[str, str, str]]:
+        """List the errors in the order of the form: field, what it is about, and the error."""
+        about = {name: self.messages.text(one.label) for one in self.questions for name in one.fields}
+        for number in self.lines:
+            product = self.messages.text(TEXTS["product_only"], {"number": number})
+            about |= dict.fromkeys(self.line_fields(number), product)
+        place = {name: index for index, name in enumerate([*ACCOUNT_FIELDS, *about, *MONEY_FIELDS])}
+        in_order = sorted(self.errors.items(), key=lambda one: place.get(one[0], len(place)))
+        return [(name, about.get(name, ""), words) for name, words in in_order]
 
 
 _GIVE_COUNT = say("Type how many there were; 0 if there were none. If you do not know, choose “I do not know”.")
+_GIVE_BOTH = say("Type how many there were, and of how many in all. If you do not know, choose “I do not know”.")
 _GIVE_OF = say("Type how many there were in all. If you do not know, choose “I do not know”.")
 _GIVE_RATE = say("Type the rate in percent. If you do not know it, choose “I do not know”.")
 
