@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
@@ -14,6 +15,10 @@ from advisor.errors import AdvisorError
 MIB = 2**20
 GIB = 2**30
 SHORTEST_SECRET = 16
+LARGEST_PORT = 65_535
+DEFAULT_PORTS = {"https": "443", "http": "80"}
+_LABEL = "[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?"
+_ORIGIN = re.compile(rf"(https?)://({_LABEL}(?:\.{_LABEL})*)(?::([1-9][0-9]{{0,4}}))?")
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -36,6 +41,7 @@ class Settings:
     rate_limit: str | None = "600 per minute"
     rate_limit_storage: str = "memory://"
     webhook_networks: tuple[Network, ...] = ()
+    embed_origins: tuple[str, ...] = ()
     lease_seconds: int = 30
     drain_seconds: int = 2
 
@@ -64,6 +70,7 @@ class Settings:
             rate_limit=_rate_limit(given, usual.rate_limit),
             rate_limit_storage=_rate_limit_storage(given, usual.rate_limit_storage),
             webhook_networks=_networks(given),
+            embed_origins=_origins(given),
             lease_seconds=_whole_number(given, "ADVISOR_LEASE_SECONDS", usual.lease_seconds, 1, 3600),
             drain_seconds=_whole_number(given, "ADVISOR_DRAIN_SECONDS", usual.drain_seconds, 0, 600),
         )
@@ -84,6 +91,20 @@ class Settings:
             raise AdvisorError(
                 f"The secret of this advisor cannot be kept in {path}: {error.strerror}. Set ADVISOR_SECRET_KEY."
             ) from None
+
+
+def read_origin(text: str) -> str:
+    """Read an exact origin: scheme, host and port as a browser sends them. Raises AdvisorError."""
+    origin = text.lower()
+    match = _ORIGIN.fullmatch(origin)
+    scheme, host, port = match.groups() if match else ("", "", None)
+    here = host in ("localhost", "127.0.0.1") or host.endswith(".localhost")  # browsers look no further for either
+    secure = scheme == "https" or (scheme == "http" and here)
+    if not secure or int(port or 1) > LARGEST_PORT or port == DEFAULT_PORTS[scheme]:
+        raise AdvisorError(
+            f"{text!r} is no origin. One is exact, without a path: https://www.example.com, or https://example.com:8443."
+        )
+    return origin
 
 
 def variables() -> list[str]:
@@ -139,6 +160,14 @@ def _networks(given: Mapping[str, str]) -> tuple[Network, ...]:
                 f"ADVISOR_WEBHOOK_NETWORKS holds {text!r}; it holds networks such as 10.1.0.0/16, with commas between."
             ) from None
     return tuple(found)
+
+
+def _origins(given: Mapping[str, str]) -> tuple[str, ...]:
+    name = "ADVISOR_EMBED_ORIGINS"
+    try:
+        return tuple(dict.fromkeys(read_origin(one) for one in _several(given, name)))
+    except AdvisorError as error:
+        raise AdvisorError(f"{name} cannot be used: {error} Several stand with commas between.") from None
 
 
 def _rate_limit(given: Mapping[str, str], default: str | None) -> str | None:

@@ -212,6 +212,7 @@ def test_a_key_has_its_scopes_and_no_others(database: Database, make: Make) -> N
         ("https://192.0.2.1", "https://192.0.2.1"),
         ("https://localhost", "https://localhost"),
         ("http://localhost:3000", "http://localhost:3000"),
+        ("http://shop.localhost:3000", "http://shop.localhost:3000"),
         ("http://127.0.0.1:65535", "http://127.0.0.1:65535"),
         ("HTTPS://Shop.Example", SHOP),  # a browser writes it small
     ],
@@ -233,6 +234,7 @@ def test_an_origin_is_what_a_browser_sends(text: str, origin: str) -> None:
         "//shop.example",
         "http://shop.example",
         "http://localhost.shop.example",
+        "http://shoplocalhost",
         "http://127.0.0.2",
         "ftp://shop.example",
         "file:///shop",
