@@ -3,6 +3,7 @@
 calculations   assess, price and advise: nothing is stored
 keys           who may ask for what: workspaces and their API keys
 sellers        accounts with their snapshots, assessments and trends
+portfolio      what the pages of a portfolio show beyond the API
 batches        files of accounts: taken in, scored by workers, handed out
 webhooks       where events are sent, and the outbox
 idempotency    the same request again is the same answer

@@ -14,10 +14,12 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, or_, select, update
 
 from advisor.errors import AdvisorError, Forbidden, Unauthenticated, say
+from advisor.settings import read_origin
 from advisor.store.database import insert_new, new_id, now_ms
 from advisor.store.tables import api_keys, workspaces
 
@@ -31,12 +33,8 @@ SCOPES = (
 )
 MOST_LIVE_KEYS = 2
 DAY_MS = 86_400_000
-LARGEST_PORT = 65_535
 _KEY = re.compile(r"(sk|pk)_([0-9a-f]{8})_([0-9a-f]{64})_([0-9a-f]{8})", re.ASCII)
 _NAME = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,100}")
-_LABEL = "[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?"
-_ORIGIN = re.compile(rf"(https?)://({_LABEL}(?:\.{_LABEL})*)(?::([1-9][0-9]{{0,4}}))?")
-DEFAULT_PORTS = {"https": "443", "http": "80"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,19 +129,6 @@ def _live(connection: Connection, workspace_id: str, name: str, now: int) -> lis
     return list(connection.execute(live.order_by(key.created_at, key.id)).scalars())
 
 
-def read_origin(text: str) -> str:
-    """Read an exact origin: scheme, host and port as a browser sends them. Raises AdvisorError."""
-    origin = text.lower()
-    match = _ORIGIN.fullmatch(origin)
-    scheme, host, port = match.groups() if match else ("", "", None)
-    secure = scheme == "https" or (scheme == "http" and host in ("localhost", "127.0.0.1"))
-    if not secure or int(port or 1) > LARGEST_PORT or port == DEFAULT_PORTS[scheme]:
-        raise AdvisorError(
-            f"{text!r} is no origin. One is exact, without a path: https://www.example.com, or https://example.com:8443."
-        )
-    return origin
-
-
 def listed(connection: Connection, workspace: str | None = None) -> list[KeyState]:
     """List keys, of one workspace or of all, oldest first."""
     keys = select(api_keys, workspaces.c.name.label("workspace")).join(workspaces)
@@ -192,13 +177,30 @@ def find(connection: Connection, secret: bytes, key: str) -> tuple[Caller, date 
     row = connection.execute(_FIND, {"key": key_id}).one_or_none()
     # Compared even where there is no such key, so that both take the same time.
     right = hmac.compare_digest(_digest(secret, random), row.digest if row else "")
-    now = now_ms()
     if row is None or not right or row.kind != kind:
         raise Unauthenticated
-    if row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= now):
+    return _caller(row), row.last_used_on
+
+
+def of_id(connection: Connection, key_id: str) -> tuple[Caller, date | None]:
+    """Find who has the key of an id, which was shown before, as `find` does. Raises Unauthenticated."""
+    row = connection.execute(_FIND, {"key": key_id}).one_or_none()
+    if row is None:
+        raise Unauthenticated
+    return _caller(row), row.last_used_on
+
+
+def _caller(row: Row[Any]) -> Caller:
+    """Say who has a key, while it is live. Raises Unauthenticated."""
+    if row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= now_ms()):
         raise Unauthenticated
     origins = tuple(json.loads(row.origins)) if row.kind == "pk" else None
-    return Caller(row.workspace_id, row.id, frozenset(row.scopes.split()), origins), row.last_used_on
+    return Caller(row.workspace_id, row.id, frozenset(row.scopes.split()), origins)
+
+
+def workspace_name(connection: Connection, workspace: str) -> str:
+    """Give the name of a workspace."""
+    return str(connection.execute(select(workspaces.c.name).where(workspaces.c.id == workspace)).scalar_one())
 
 
 def note_use(connection: Connection, key_id: str, day: date) -> None:

@@ -1,6 +1,7 @@
 """Files of accounts, under /v1/batches: taken in whole, scored by a worker, handed out."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from advisor.store.database import new_id
 from advisor.store.disk import sync
 from advisor.web import schemas
 from advisor.web.api import AS_OF, MARKETPLACE, read_query
-from advisor.web.stored import BINARY, CURSOR, LIMIT, Routes, asked_once, parameter, reply
+from advisor.web.stored import BINARY, CURSOR, LIMIT, Routes, Workspaces, asked_once, parameter, reply
 from advisor.web.uploads import ANY_TYPE, MULTIPART, TYPES, Upload, taken_in
 
 FORMATS = ("csv", "ndjson", "parquet")
@@ -46,8 +47,6 @@ ONE = "/batches/<string:batch>"
 
 def add(routes: Routes, catalog: Catalog) -> None:
     """Add the routes."""
-    settings = routes.workspaces.settings
-    files = settings.files_dir.absolute()
     program = parameter("program", "The program to score by; enterprise-mall when left out.", enum=catalog.program_ids)
     query = (program, MARKETPLACE, AS_OF, FORMAT, SET)
     fields = {one["name"]: one["schema"] for one in query}
@@ -69,28 +68,7 @@ def add(routes: Routes, catalog: Catalog) -> None:
         CSV, NDJSON or Parquet, as the body or as the part `file` of a form, with a Content-Length. It is taken in whole
         or not at all (Content-Digest or Repr-Digest is checked), and scored by a worker: ask for its state.
         """
-        batch_id = new_id("bat")
-        with taken_in(settings, files / "incoming" / batch_id) as upload:
-            order = _order(catalog, upload)
-            _look_at(upload, order, catalog)
-            asked = asked_once(caller, b"", upload.digest)
-
-            def keep(connection: Connection) -> Reply:
-                place = batches.folder(files, batch_id)
-                place.parent.mkdir(parents=True, exist_ok=True)
-                upload.path.parent.rename(place)
-                sync(place.parent)
-                batches.create(connection, caller.workspace, batch_id, order, upload.size, upload.digest)
-                made = batches.get(connection, caller.workspace, batch_id)
-                return reply(202, made, Location=f"/v1/batches/{batch_id}")
-
-            try:
-                return idempotency.once(routes.workspaces.database, asked, keep)
-            except StoreUnavailable:
-                raise  # it may have been kept after all; if not, the file is swept
-            except BaseException:
-                shutil.rmtree(batches.folder(files, batch_id), ignore_errors=True)
-                raise
+        return take(routes.workspaces, catalog, caller, asked_for)
 
     @routes.route("GET", "/batches", "batches:read", gives=schemas.BatchPage, query=(LIMIT, CURSOR))
     def list_batches(connection: Connection, caller: Caller) -> Reply:
@@ -116,8 +94,7 @@ def add(routes: Routes, catalog: Catalog) -> None:
         Whatever its state: one that is being scored is cancelled. Its files are removed.
         """
         read_query()
-        batches.remove(connection, caller.workspace, batch)
-        shutil.rmtree(batches.folder(files, batch), ignore_errors=True)
+        remove(routes.workspaces, connection, caller, batch)
         return reply(204)
 
     @routes.download(f"{ONE}/results", "batches:read", MIMETYPES.values(), query=(WANTED,))
@@ -128,8 +105,7 @@ def add(routes: Routes, catalog: Catalog) -> None:
         """
         given = read_query("format")
         sent_as = batches.finished(connection, caller.workspace, batch)
-        target = given.get("format") or _accepted(sent_as)
-        return _sent(batches.scored_path(files, batch, target), MIMETYPES[target], f"{batch}.{target}")
+        return results(routes.workspaces, batch, given.get("format") or _accepted(sent_as))
 
     @routes.download(f"{ONE}/rejects", "batches:read", ["text/csv"])
     def get_rejects(connection: Connection, caller: Caller, batch: str) -> Response:
@@ -139,14 +115,72 @@ def add(routes: Routes, catalog: Catalog) -> None:
         """
         read_query()
         batches.finished(connection, caller.workspace, batch)
-        path = batches.folder(files, batch) / batches.REJECTS
-        return _sent(path, MIMETYPES["csv"], f"{batch}.rejects.csv")
+        return rejects(routes.workspaces, batch)
 
 
-def _order(catalog: Catalog, upload: Upload) -> Order:
-    """Read what is wanted of a file, from the query and the fields of the form. Raises InvalidInput."""
+def asked_for(upload: Upload) -> "MultiDict[str, str]":
+    """Say what is wanted of a file: in the query, and in the fields of the form."""
     given: MultiDict[str, str] = MultiDict(request.args)
     given.update(upload.fields)
+    return given
+
+
+def take(
+    workspaces: Workspaces, catalog: Catalog, caller: Caller, wanted: Callable[[Upload], "MultiDict[str, str]"]
+) -> Reply:
+    """Take in the file of the request, look at it, and keep it as a batch: whole, or not at all.
+
+    `wanted` says what is wanted of it. Raises what `taken_in` does, InvalidInput, or StoreUnavailable.
+    """
+    files = _files(workspaces)
+    batch_id = new_id("bat")
+    with taken_in(workspaces.settings, files / "incoming" / batch_id) as upload:
+        order = _order(catalog, wanted(upload), upload.format)
+        _look_at(upload, order, catalog)
+        asked = asked_once(caller, b"", upload.digest)
+
+        def keep(connection: Connection) -> Reply:
+            place = batches.folder(files, batch_id)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            upload.path.parent.rename(place)
+            sync(place.parent)
+            batches.create(connection, caller.workspace, batch_id, order, upload.size, upload.digest)
+            made = batches.get(connection, caller.workspace, batch_id)
+            return reply(202, made, Location=f"/v1/batches/{batch_id}")
+
+        try:
+            return idempotency.once(workspaces.database, asked, keep)
+        except StoreUnavailable:
+            raise  # it may have been kept after all; if not, the file is swept
+        except BaseException:
+            shutil.rmtree(batches.folder(files, batch_id), ignore_errors=True)
+            raise
+
+
+def remove(workspaces: Workspaces, connection: Connection, caller: Caller, batch: str) -> None:
+    """Delete a batch with its files. Raises NotFound."""
+    batches.remove(connection, caller.workspace, batch)
+    shutil.rmtree(batches.folder(_files(workspaces), batch), ignore_errors=True)
+
+
+def results(workspaces: Workspaces, batch: str, target: str) -> Response:
+    """Send the results of a batch that is done, in a format."""
+    path = batches.scored_path(_files(workspaces), batch, target)
+    return _sent(path, MIMETYPES[target], f"{batch}.{target}")
+
+
+def rejects(workspaces: Workspaces, batch: str) -> Response:
+    """Send the rejects of a batch that is done."""
+    path = batches.folder(_files(workspaces), batch) / batches.REJECTS
+    return _sent(path, MIMETYPES["csv"], f"{batch}.rejects.csv")
+
+
+def _files(workspaces: Workspaces) -> Path:
+    return workspaces.settings.files_dir.absolute()
+
+
+def _order(catalog: Catalog, given: "MultiDict[str, str]", form: str | None) -> Order:
+    """Read what is wanted of a file that itself claims to be of a form. Raises InvalidInput."""
     problems: list[Problem] = []
     found: dict[str, Any] = {}
     readers = {
@@ -170,7 +204,7 @@ def _order(catalog: Catalog, upload: Upload) -> Order:
             except ValidationError as error:
                 problems.append(Problem(f"?{name}", error.messages.code, error.messages.detail))  # type: ignore[union-attr]
     constants = _constants(given.getlist("set"), problems)
-    kind = found.get("format") or upload.format
+    kind = found.get("format") or form
     if kind is None and not problems:
         detail = say("Say what the file is: csv, ndjson or parquet, by this parameter or by the content type.")
         problems.append(Problem("?format", "missing", detail))

@@ -8,7 +8,7 @@ import hashlib
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import Any
 
@@ -125,10 +125,13 @@ class Workspaces:
 
     def caller_on(self, connection: Connection) -> Caller:
         """Say who is asking, in the transaction of what is asked. Raises Unauthenticated."""
-        found, noted = keys.find(connection, self.secret, given_key())
+        return self.admitted(*keys.find(connection, self.secret, given_key()))
+
+    def admitted(self, caller: Caller, noted: date | None) -> Caller:
+        """Let a caller in whose last use is noted of a day; today's is to be noted at the end."""
         if noted != datetime.now(UTC).date():
-            request.environ[_UNNOTED] = found.key
-        return found
+            request.environ[_UNNOTED] = caller.key
+        return caller
 
     def note_use(self) -> None:
         """Note that the key was used, if that was not noted today. What was answered stands, even if that fails."""
@@ -176,7 +179,7 @@ class Routes:
         def decorate(view: View) -> View:
             def answer(**place: str) -> Response:
                 given_key()
-                _check_ids(place)
+                check_ids(place)
                 given = completed(self._reply(view, method, scope, takes is not None, place))
                 self.workspaces.note_use()
                 return _response(given)
@@ -226,7 +229,7 @@ class Routes:
 
         def decorate(view: Callable[..., Response]) -> Callable[..., Response]:
             def answer(**place: str) -> Response:
-                _check_ids(place)
+                check_ids(place)
                 with self.workspaces.database.reading() as connection:
                     caller = self.workspaces.caller_on(connection)
                     caller.require(scope)
@@ -289,7 +292,7 @@ class Routes:
             return view(connection, allowed(workspaces.caller_on(connection)), **given)
 
 
-def _check_ids(place: Mapping[str, str]) -> None:
+def check_ids(place: Mapping[str, str]) -> None:
     """Answer 404 for an id with a NUL: nothing has one, and PostgreSQL takes no text with one. Raises NotFound."""
     for kind, name in place.items():
         if "\0" in name:
