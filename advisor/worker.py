@@ -290,18 +290,19 @@ def _tidy(place: Path) -> None:
 
 def work(settings: Settings, stop: Event, part_rows: int = PART_ROWS) -> None:
     """Run a worker by the settings until told to stop. Raises AdvisorError when they cannot be used."""
-    from advisor.services import idempotency, webhooks
+    from advisor.services import idempotency, sharing, webhooks
 
     catalog = Catalog(settings.data_dir)
     catalog.load_all()
     database = Database(settings.database_url)
 
-    def forget_answers() -> None:
+    def forget_what_ended() -> None:
         with database.writing() as connection:
             idempotency.purge(connection)
+            sharing.purge(connection)
 
     often = [partial(webhooks.deliver_due, database, settings, stop=stop)]
-    seldom: list[Callable[[], object]] = [forget_answers, partial(webhooks.purge, database)]
+    seldom: list[Callable[[], object]] = [forget_what_ended, partial(webhooks.purge, database)]
     try:
         Worker(settings, database, catalog, webhooks.announce, often, seldom, part_rows).run(stop)
     finally:

@@ -84,7 +84,10 @@ def said_in_templates(package: Path) -> Iterator[tuple[str, str]]:
     for path in sorted((package / "web" / "templates").rglob("*.*")):
         name = f"advisor/{path.relative_to(package).as_posix()}"
         found = babel_extract(BytesIO(path.read_bytes()), ["say"], [], {"silent": "false", "encoding": "utf-8"})
-        yield from ((str(message), name) for _, _, message, _ in found)
+        for _, _, said, _ in found:
+            message = said[0] if isinstance(said, tuple) else said
+            if message is not None:  # else it is a variable: a message that stands elsewhere
+                yield str(message), name
 
 
 def template() -> Catalog:

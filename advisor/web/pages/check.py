@@ -54,6 +54,7 @@ class _Visit:
         self.shell = shell
         self.messages = language()
         self.view = one_of("view", VIEWS)
+        request.max_content_length = request.max_form_memory_size = workspaces.settings.max_body
         typed = {name: values[0] for name, values in request.form.lists()}
         self.go, self.step, self.was = (typed.pop(name, "") for name in NOT_TYPED)
         if request.method == "GET":
@@ -133,13 +134,16 @@ class _Visit:
     def _document(self, form: Form) -> dict[str, Any] | None:
         """Ask the service what the form asks; None where the form is wrong."""
         body = form.read(self.steps or STEPS)
+        if self.view == "fees" and not body["lines"]:
+            form.want_product()
         if form.errors:
             return None
         try:
-            return {"body": body, "locale": self.messages.tag, **self.services.checked(body, self.messages)}
+            checked = self.services.checked(body, self.messages)
         except InvalidInput as error:
             form.refuse(error.problems)
             return None
+        return {"view": self.view, "locale": self.messages.tag, "body": body, **checked}
 
     def _result(self, what: str) -> Response:
         document = self._document(self.form)

@@ -370,10 +370,14 @@ class Form:
                 lines.append(self._read_line(f"line_{number}_", f"/lines/{len(lines)}"))
         body["lines"] = lines
 
+    def want_product(self) -> None:
+        """Refuse a form without a product: fees alone are asked for."""
+        self._refuse("line_1_category", _CHOOSE_CATEGORY)
+
     def _read_line(self, here: str, pointer: str) -> dict[str, Any]:
         line: dict[str, Any] = {}
         if self.value(f"{here}category") == "":
-            self._refuse(f"{here}category", say("Choose the fee category of this product."))
+            self._refuse(f"{here}category", _CHOOSE_CATEGORY)
         else:
             line["category"] = self.value(f"{here}category")
         for name in LINE_AMOUNTS:
@@ -523,6 +527,7 @@ class Form:
 
 
 _GIVE_COUNT = say("Type how many there were; 0 if there were none. If you do not know, choose “I do not know”.")
+_CHOOSE_CATEGORY = say("Choose the fee category of this product.")
 _GIVE_BOTH = say("Type how many there were, and of how many in all. If you do not know, choose “I do not know”.")
 _GIVE_OF = say("Type how many there were in all. If you do not know, choose “I do not know”.")
 _GIVE_RATE = say("Type the rate in percent. If you do not know it, choose “I do not know”.")

@@ -65,12 +65,13 @@ class StageView:
 
 
 class Result:
-    """A result on its way to a page. `document` has the `body` that was asked, the `answer` and what is `left`."""
+    """A result on its way to a page. A document has its `view`, the `body` asked, the `answer`, and what is `left`."""
 
     def __init__(self, document: Answer, catalog: Catalog, messages: Messages) -> None:
         self.body: Answer = document["body"]
         self.answer: Answer = document["answer"]
         self.left: Sequence[Any] = document["left"]
+        self.view: str = document["view"]
         self.messages = messages
         self.catalog = catalog
         judged = self.answer.get("assessment", self.answer)

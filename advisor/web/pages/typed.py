@@ -7,10 +7,11 @@ import re
 import unicodedata
 from decimal import Decimal
 
-from advisor.domain.numbers import HIGHEST_COUNT
+from advisor.domain.numbers import HIGHEST_AMOUNT, HIGHEST_COUNT
 from advisor.errors import AdvisorError, Sentence, say
 
 LONGEST = 40  # characters
+MOST_DIGITS = 20
 LOWEST_SURE = Decimal("0.01")  # percent; below it a fraction is easily meant
 _MONEY_SIGNS = re.compile(r"^(?:[A-Z]{3}|[A-Z]{0,2}[$€£¥₹])|(?:[A-Z]{3}|[$€£¥₹元円])$")
 _SPACES = re.compile(r"[\s'’_]")
@@ -53,6 +54,8 @@ def read_percent(text: str, sure: bool = False, most: int = 100, places: int = 9
     if not _DECIMAL.fullmatch(plain) or not any(sign.isdigit() for sign in plain):
         raise Mistyped(say("Type a percentage such as 0.45 or 12."))
     percent = Decimal(plain.replace(",", "."))
+    if len(plain) > MOST_DIGITS:
+        raise Mistyped(say("Type a percentage with at most {places} decimals.", places=places - 2))
     if percent > most:
         raise Mistyped(say("A percentage here is at most {most}. Type the number of them in a hundred.", most=most))
     if 0 < percent < LOWEST_SURE and not sure:
@@ -90,6 +93,8 @@ def read_amount(text: str, decimals: int) -> str:
     if not _DECIMAL.fullmatch(plain) or not any(sign.isdigit() for sign in plain):
         raise Mistyped(say("Type an amount such as {example}, without a sign.", example=example))
     amount = Decimal(plain.replace(",", "."))
+    if amount > HIGHEST_AMOUNT:
+        raise Mistyped(say("Type a smaller amount: this is too large."))
     if amount != round(amount, decimals):
         if decimals == 0:
             raise Mistyped(say("Type a whole amount: this currency has no decimals."))
