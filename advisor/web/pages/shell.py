@@ -61,6 +61,8 @@ ALONE = Shell()
 
 def choose_language() -> None:
     """Let the query's `locale` stand for Accept-Language: everything that is said to this request follows it."""
+    if "locale=" not in request.environ.get("QUERY_STRING", ""):  # most requests; the API reads its query only once
+        return
     wanted = request.args.get("locale", "")
     if wanted and wanted.isascii():
         request.environ["HTTP_ACCEPT_LANGUAGE"] = f"{wanted}, {request.environ.get('HTTP_ACCEPT_LANGUAGE', '')}"
@@ -146,7 +148,7 @@ def is_from_elsewhere() -> bool:
 
 def as_page(response: Response) -> Response:
     """Show a problem as a page to whoever asked for a page."""
-    if response.mimetype != "application/problem+json" or not _wants_page():
+    if response.status_code < 400 or response.mimetype != "application/problem+json" or not _wants_page():
         return response
     problem: Mapping[str, Any] = response.get_json()
     shown = page("error.html", request.environ.get(SHELL, ALONE), response.status_code, problem=problem)
