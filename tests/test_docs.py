@@ -87,7 +87,7 @@ def test_the_names_and_codes_are_those_of_the_program(catalog: Catalog) -> None:
 
 
 def test_every_route_is_documented(app: Flask) -> None:
-    routes = {re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule) for rule in app.url_map.iter_rules()}
+    routes = {re.sub(r"<(?:\w+(?:\([^)]*\))?:)?(\w+)>", r"{\1}", rule.rule) for rule in app.url_map.iter_rules()}
     assert len(routes) > 10
     text = API.read_text()
     assert {route for route in routes if not re.search(rf"{re.escape(route)}(?![\w/:{{])", text)} == set()
