@@ -209,7 +209,7 @@ def _form(error: Sentence | None = None) -> Response:
     )
 
 
-def link(path: str, **query: str | None) -> str:
+def link(path: str, /, **query: str | None) -> str:
     """Write the address of a page of the portfolio, in the language and theme of this one."""
     shown = {name: request.args[name] for name in SHOWN if request.args.get(name)}
     values = {name: value for name, value in (shown | query).items() if value}

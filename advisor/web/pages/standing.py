@@ -10,7 +10,7 @@ from advisor.catalog import Catalog
 from advisor.domain.numbers import parse_decimal
 from advisor.domain.program import Criterion, Fact, Program
 from advisor.errors import Sentence, say
-from advisor.messages import FACT_REASONS, REASONS, TEXTS, Messages
+from advisor.messages import FACT_REASONS, FACT_VALUES, REASONS, TEXTS, Messages
 from advisor.services.calculations import Answer
 
 VERDICTS = {
@@ -201,7 +201,8 @@ def _written(value: bool | int | str, fact: bool, messages: Messages) -> str:
     if isinstance(value, bool):
         return messages.text(TEXTS["yes" if value else "no"])
     if isinstance(value, int) or fact:
-        return str(value)
+        text = str(value)
+        return messages.text(FACT_VALUES[text]) if text in FACT_VALUES else text
     return messages.percent(_ppm(value))
 
 
