@@ -230,33 +230,35 @@ class Form:
             names += [f"{here}discount_{row}_{part}" for part in ("quantity", "rate", "rate_sure", "price")]
         return names
 
-    def answered(self) -> list[tuple[str, str, str]]:
+    def answered(self, fees_only: bool = False) -> list[tuple[str, str, str]]:
         """List what was answered: the field to change it by, the question, and the answer as it was read."""
-        text, unknown = self.messages.text, self.messages.text(CHOICES[UNKNOWN])
-        found = [
-            ("marketplace", text(LABELS["marketplace"]), text(PLACES[self.marketplace])),
-            ("program", text(LABELS["program"]), text(self.program.title)),
-        ]
+        text = self.messages.text
+        found = [("marketplace", text(LABELS["marketplace"]), text(PLACES[self.marketplace]))]
+        if not fees_only:
+            found.append(("program", text(LABELS["program"]), text(self.program.title)))
         found += [
-            (name, text(LABELS[name]), text(CHOICES.get(self.value(name), CHOICES[UNKNOWN]))) for name in ASKED_FIRST
+            (name, text(LABELS[name]), text(CHOICES.get(self.value(name), CHOICES[UNKNOWN])))
+            for name in (ASKED_FIRST[:1] if fees_only else ASKED_FIRST)
         ]
+        return [*found, *([] if fees_only else self._answered_numbers()), *self._answered_prices()]
+
+    def _answered_numbers(self) -> Iterator[tuple[str, str, str]]:
+        text, unknown = self.messages.text, self.messages.text(CHOICES[UNKNOWN])
         for question in self.questions:
-            name = question.name
+            name, how = question.name, self.how(question)
             if question.is_fact:
                 given = self.value(name)
-                found.append((name, text(question.label), text(CHOICES.get(given, given)) or unknown))
-                continue
-            how = self.how(question)
-            place = f"{name}_rate" if how == "rate" else f"{name}_count"
-            found.append((place, text(question.label), self._seen(name, how) or unknown))
+                yield name, text(question.label), text(CHOICES.get(given, given)) if given else unknown
+            else:
+                place = f"{name}_rate" if how == "rate" else f"{name}_count"
+                yield place, text(question.label), self._seen(name, how) or unknown
+
+    def _answered_prices(self) -> Iterator[tuple[str, str, str]]:
         for number in self.lines:
             here = f"line_{number}_"
-            found += [
-                (here + part, self._of_line(number, part), self.read_as.get(here + part, self.value(here + part)))
-                for part in (*LINE_AMOUNTS, *LINE_RATES, "current_monthly_units")
-                if self.value(here + part).strip()
-            ]
-        return found
+            for part in (*LINE_AMOUNTS, *LINE_RATES, "current_monthly_units"):
+                if given := self.value(here + part).strip():
+                    yield here + part, self._of_line(number, part), self.read_as.get(here + part, given)
 
     def _seen(self, name: str, how: str) -> str | None:
         if how == "rate":
