@@ -20,7 +20,7 @@ from advisor.domain.assessment import Account, Observation, Slot
 from advisor.domain.fees import CHANNELS, FeeLine, FeeSchedule
 from advisor.domain.numbers import HIGHEST_AMOUNT, HIGHEST_COUNT, HIGHEST_UNITS, PPB, PPM, format_decimal, parse_decimal
 from advisor.domain.program import MARKETPLACES, Fact, FactValue, Metric, Program, Vocabulary
-from advisor.errors import InvalidInput, Problem, Sentence, say
+from advisor.errors import LONGEST_NAME_SHOWN, InvalidInput, Problem, Sentence, say
 from advisor.outbound import LONGEST_URL, Failure, Network, check_url
 from advisor.strict_json import MOST_PROBLEMS, NUL, escape
 
@@ -33,6 +33,7 @@ MOST_LINES = 200
 MOST_ITEMS = 1000
 MOST_OBSERVATIONS = 100
 MOST_GROUPS = 50
+LONGEST_CONSTANT = 200
 GROUP_LONGEST = 100
 
 ALLOWED_MARKETPLACES = say("Allowed are {marketplaces} (GB is taken as UK).", marketplaces=", ".join(MARKETPLACES))
@@ -288,6 +289,73 @@ def read_decimal(value: Any, places: int, high: int) -> int:
     if number > high:
         raise refuse("out_of_range", too_large(high // 10**places))
     return number
+
+
+def once(read: Callable[[str], Any]) -> Callable[[Sequence[str]], Any]:
+    """Make a reader of all values of a parameter out of that of one: a second value is refused."""
+
+    def read_one(values: Sequence[str]) -> Any:
+        if len(values) > 1:
+            raise refuse("duplicate_key", say("This parameter stands twice. Give it once."))
+        return read(values[0])
+
+    return read_one
+
+
+def read_constants(values: Sequence[str]) -> dict[str, str]:
+    """Read constants written NAME=VALUE; a name stands once, in whatever letter case. Raises ValidationError."""
+    found: dict[str, str] = {}
+    refusals: list[Refusal] = []
+    names: set[str] = set()
+    for given in values:
+        name, equals, value = given.partition("=")
+        if "\0" in given:
+            refusals.append(Refusal("nul_character", NUL))
+        elif len(given) > LONGEST_CONSTANT:
+            detail = say(
+                "This text has {length} characters; it may have 1 to {longest}.",
+                length=len(given),
+                longest=LONGEST_CONSTANT,
+            )
+            refusals.append(Refusal("wrong_length", detail))
+        elif not name or not equals:
+            detail = say("{given} has to be NAME=VALUE, such as selling_plan=professional.", given=repr(given))
+            refusals.append(Refusal("wrong_value", detail))
+        elif name.lower() in names:
+            detail = say("{name} is set twice. Set it once.", name=name)
+            refusals.append(Refusal("duplicate_name", detail))
+        else:
+            found[name] = value
+        names.add(name.lower())
+    if refusals:
+        raise ValidationError(refusals)
+    return found
+
+
+def read_named(
+    given: Mapping[str, Sequence[str]], readers: Mapping[str, Callable[[Sequence[str]], Any]], pointer: str = "?{}"
+) -> dict[str, Any]:
+    """Read named parameters, each with all its values: of a query, a form or a command line. Raises InvalidInput.
+
+    `pointer` is how a parameter is written where it came from.
+    """
+    found: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for name, values in given.items():
+        place = pointer.format(name[:LONGEST_NAME_SHOWN])
+        reader = readers.get(name)
+        if reader is None:
+            detail = say("There is no such parameter. None is allowed here.")
+            if readers:
+                detail = say("There is no such parameter. Allowed are {names}.", names=", ".join(readers))
+            problems.append(Problem(place, "unknown_field", detail))
+            continue
+        try:
+            found[name] = reader(values)
+        except ValidationError as error:
+            problems.extend(_flatten(error.messages, place))
+    _refuse_if_any(problems)
+    return found
 
 
 class Measured(NamedTuple):
@@ -873,7 +941,7 @@ def _assessment(catalog: Catalog, data: Mapping[str, Any], today: date) -> Asses
         problems.append(Problem("/programs", "wrong_programs", detail))
     for index, name in enumerate(names):
         if name not in catalog.program_ids:
-            problems.append(Problem(f"/programs/{index}", "unknown_program", no_such_program(catalog)))
+            problems.append(Problem(f"/programs/{index}", "unknown_program", _no_such_program(catalog)))
     vocabulary = catalog.vocabulary
     facts = _facts(vocabulary, data.get("facts") or {}, problems)
     observations = _observations(vocabulary, data.get("metrics") or {}, problems)
@@ -886,8 +954,18 @@ def _assessment(catalog: Catalog, data: Mapping[str, Any], today: date) -> Asses
     )
 
 
-def no_such_program(catalog: Catalog) -> Sentence:
-    """Say that a program does not exist, and which ones do."""
+def read_program(catalog: Catalog) -> Callable[[str], str]:
+    """Make a reader of a program's id; it raises ValidationError where there is no such program."""
+
+    def read(name: str) -> str:
+        if name not in catalog.program_ids:
+            raise refuse("unknown_program", _no_such_program(catalog))
+        return name
+
+    return read
+
+
+def _no_such_program(catalog: Catalog) -> Sentence:
     return say("There is no such program. There are {programs}.", programs=", ".join(catalog.program_ids))
 
 

@@ -18,9 +18,10 @@ from threading import Event, Thread
 
 import duckdb
 
+from advisor.batch import FORMATS
 from advisor.batch.parts import join, score_part
 from advisor.batch.reading import PART_ROWS
-from advisor.batch.scoring import FORMATS, Scoring, Silent, Terms, opened, refuse_constants
+from advisor.batch.scoring import Scoring, Silent, Terms, opened, refuse_constants
 from advisor.catalog import Catalog
 from advisor.errors import AdvisorError, InvalidInput, StoreUnavailable, UnreadableInput
 from advisor.services import batches

@@ -13,8 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from advisor.batch.parts import REJECTS, join, score_part, scored_name
-from advisor.batch.scoring import FORMATS, Job, Silent, Terms, opened, score
+from advisor.batch import FORMATS, REJECTS, scored_name
+from advisor.batch.parts import join, score_part
+from advisor.batch.scoring import Job, Silent, Terms, opened, score
 from advisor.catalog import Catalog
 
 pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")

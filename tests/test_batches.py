@@ -133,10 +133,13 @@ def test_what_cannot_be_used_is_refused_at_once_and_nothing_is_kept(workspace: A
         (b"seller_id,marketplace,seller_id\nA,US,B\n", 422, "duplicate_name"),
     ):
         assert refusal(send(workspace, body), status) == code, body
-    assert refusal(send(workspace, path=f"{HERE}&program=nope"), 422) == "not_allowed"
+    assert refusal(send(workspace, path=f"{HERE}&program=nope"), 422) == "unknown_program"
     assert refusal(send(workspace, path=f"{HERE}&colour=red"), 422) == "unknown_field"
     assert refusal(send(workspace, path=f"{HERE}&as_of=2026-11-23"), 422) == "duplicate_key"
     assert refusal(send(workspace, path="/v1/batches?set=oops"), 422) == "wrong_value"
+    assert refusal(send(workspace, path=f"{HERE}&set=Selling_Plan=individual"), 422) == "duplicate_name"
+    assert refusal(send(workspace, path=f"/v1/batches?set=note={'x' * 200}"), 422) == "wrong_length"
+    assert refusal(send(workspace, path="/v1/batches?set=note=%00"), 422) == "nul_character"
     assert refusal(send(workspace, path="/v1/batches?set=colour=red"), 422) == "unknown_column"
     refusal(workspace.post(HERE, data=ACCOUNTS, headers={"Content-Type": "text/plain"}), 415)
     refusal(send(workspace, Content_Encoding="gzip"), 415)
@@ -161,6 +164,33 @@ def test_the_same_file_with_a_key_is_one_batch(workspace: Any) -> None:
     assert (first.data, first.headers["Location"]) == (again.data, again.headers["Location"])
     assert refusal(send(workspace, ACCOUNTS + b"A6,US,1,2,,\n", Idempotency_Key="one"), 422) == "key_reused"
     assert len(workspace.get("/v1/batches").json["items"]) == 1
+
+
+def test_a_key_stands_for_the_file_and_all_that_is_wanted_of_it(workspace: Any) -> None:
+    """The same file to be judged otherwise is another request: nobody is told that it was judged as before."""
+
+    def send_form(name: str = "accounts.csv", **fields: str) -> Any:
+        form = {"file": (BytesIO(ACCOUNTS), name), "set": "selling_plan=professional", **fields}
+        return workspace.post("/v1/batches", data=form, headers={"Idempotency-Key": "one"})
+
+    first = send_form(program="enterprise-mall")
+    assert first.status_code == 202
+    assert send_form(program="enterprise-mall").data == first.data
+    assert refusal(send_form(program="account-health-seller-fulfilled"), 422) == "key_reused"
+    assert refusal(send_form(), 422) == "key_reused"
+    assert refusal(send_form(program="enterprise-mall", marketplace="US"), 422) == "key_reused"
+    ndjson = workspace.post(
+        "/v1/batches",
+        data={"file": (BytesIO(b'{"seller_id": "A", "marketplace": "US"}\n'), "a.ndjson")},
+        headers={"Idempotency-Key": "two"},
+    )
+    assert ndjson.status_code == 202
+    assert len(workspace.get("/v1/batches").json["items"]) == 2
+
+
+@pytest.mark.parametrize("limit", ["000000001999", "0000000019999999999999999999999", "1" * 5000, "0", "201", "+5"])
+def test_a_page_has_as_many_entries_as_are_allowed(workspace: Any, limit: str) -> None:
+    assert refusal(workspace.get("/v1/batches", query_string={"limit": limit}), 422) == "out_of_range"
 
 
 def test_a_deleted_batch_is_gone_with_its_files(workspace: Any, work: Work, settings: Settings) -> None:

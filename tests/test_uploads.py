@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import delete, func, select
 
+from advisor.batch import REJECTS
 from advisor.catalog import Catalog
 from advisor.services import batches, keys
 from advisor.services.webhooks import announce
@@ -310,6 +311,6 @@ def test_hostile_files_are_refused_soon_within_little_memory(
     with database.writing() as connection:
         connection.execute(delete(kept_batches).where(kept_batches.c.id != huge))
     assert Worker(settings, database, catalog, announce).score_next(Event())
-    assert (batches.folder(files, huge) / batches.REJECTS).read_text().splitlines()[1:] == [
+    assert (batches.folder(files, huge) / REJECTS).read_text().splitlines()[1:] == [
         "1,,malformed_row,A cell has more than 65536 characters."
     ]

@@ -7,5 +7,14 @@ parts        the same for parts of a file as files of their own, which are joine
 scoring      runs it on a locked-down DuckDB, and writes results and rejects whole or not at all
 """
 
+FORMATS = ("csv", "ndjson", "parquet")
 # What a file is, by the end of its name.
 EXTENSIONS = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson", ".parquet": "parquet", ".pq": "parquet"}
+
+# How the files are named that come of scoring in parts, and of joining them.
+REJECTS = "rejects.csv"
+
+
+def scored_name(target_format: str) -> str:
+    """Name the file of results of a format."""
+    return f"scored.{target_format}"

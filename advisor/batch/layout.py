@@ -105,11 +105,12 @@ def read_layout(
     for name, text in constants.items():
         key = name.lower()
         if key in seen:
-            detail = say("The file has this column already: --set fills missing ones.")
+            detail = say("The file has this column already: only a missing one can be set.")
             problems.append(Problem(name, "duplicate_name", detail))
         elif not reader.take(Cell(key, None, text), problems):
             detail = say("There is no fact, metric or fee column of this name to set.")
             problems.append(Problem(name, "unknown_column", detail))
+        seen.setdefault(key, name)
     for counts in layout.counts.values():
         if counts.count is None and counts.of is not None:
             detail = say("The number of defects among them is missing: this column needs one that ends in _count.")

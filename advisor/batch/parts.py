@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from advisor.batch import FORMATS, REJECTS, scored_name
 from advisor.batch.scoring import (
-    FORMATS,
     REJECTS_HEADER,
     PartResult,
     Scoring,
@@ -19,13 +19,6 @@ from advisor.batch.scoring import (
     write_rejects,
 )
 from advisor.store.disk import sync
-
-REJECTS = "rejects.csv"
-
-
-def scored_name(target_format: str) -> str:
-    """Name the file of results of a format."""
-    return f"scored.{target_format}"
 
 
 def score_part(run: Scoring, number: int, into: Path) -> PartResult:

@@ -48,7 +48,6 @@ from advisor.catalog import Catalog
 from advisor.domain.program import MARKETPLACES, Program
 from advisor.errors import AdvisorError, InvalidInput, Problem, UnreadableInput, say
 
-FORMATS = ("csv", "ndjson", "parquet")
 MEMORY = "512MB"
 SLICE = 30_000  # rows
 BATCH_CELLS = 8_000_000

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from advisor.batch import FORMATS
 from advisor.cli.streams import drop_output, printable, soften
-from advisor.errors import AdvisorError, DataError, InvalidInput, Problem, UnreadableInput
+from advisor.errors import AdvisorError, DataError, InvalidInput, UnreadableInput
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -271,26 +272,18 @@ def fees(
 
 
 def _list_fees(marketplace: str | None, as_of: str | None, as_json: bool) -> None:
-    from marshmallow import ValidationError
-
-    from advisor.inputs import read_day, read_marketplace
+    from advisor.inputs import once, read_day, read_marketplace, read_named
 
     if marketplace is None:
         raise click.UsageError("--list needs --marketplace.")
-    problems = []
-    place, day = marketplace, None
-    try:
-        place = read_marketplace(marketplace)
-    except ValidationError as error:
-        problems.append(Problem("--marketplace", "unknown_marketplace", _detail(error)))
-    try:
-        day = None if as_of is None else read_day(as_of)
-    except ValidationError as error:
-        problems.append(Problem("--as-of", "not_a_date", _detail(error)))
+    given = {"marketplace": [marketplace], "as-of": [as_of] if as_of is not None else []}
     with _refusals("the options", {}):
-        if problems:
-            raise InvalidInput(problems)
-        answer = _services().schedule(place, day, _messages())
+        found = read_named(
+            {name: values for name, values in given.items() if values},
+            {"marketplace": once(read_marketplace), "as-of": once(read_day)},
+            "--{}",
+        )
+        answer = _services().schedule(found["marketplace"], found.get("as-of"), _messages())
     if as_json:
         _print_json(answer)
         return
@@ -299,12 +292,7 @@ def _list_fees(marketplace: str | None, as_of: str | None, as_json: bool) -> Non
     show_schedule(_console(), answer, _messages())
 
 
-def _detail(error: Any) -> str:
-    """Take the sentence out of a refusal by `advisor.inputs`."""
-    return str(error.messages.detail)
-
-
-FORMAT = click.Choice(["csv", "ndjson", "parquet"])
+FORMAT = click.Choice(FORMATS)
 
 
 @main.command()

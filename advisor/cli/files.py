@@ -6,13 +6,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from marshmallow import ValidationError
-
 from advisor.batch import EXTENSIONS
 from advisor.batch.scoring import Job, Progress, Result, Silent, score
 from advisor.catalog import Catalog
 from advisor.errors import InvalidInput, Problem
-from advisor.inputs import read_day, read_marketplace
+from advisor.inputs import once, read_constants, read_day, read_marketplace, read_named
 from advisor.services.calculations import today
 
 
@@ -40,26 +38,10 @@ def job(
     rejects: str | None,
 ) -> Job:
     """Read the options into a job; raises InvalidInput with every option that cannot be used."""
-    problems: list[Problem] = []
-    place, day = None, today()
-    try:
-        place = None if marketplace is None else read_marketplace(marketplace)
-    except ValidationError as error:
-        problems.append(Problem("--marketplace", error.messages.code, error.messages.detail))  # type: ignore[union-attr]
-    try:
-        day = today() if as_of is None else read_day(as_of)
-    except ValidationError as error:
-        problems.append(Problem("--as-of", error.messages.code, error.messages.detail))  # type: ignore[union-attr]
-    filled = {}
-    for constant in constants:
-        name, equals, value = constant.partition("=")
-        if not name or not equals:
-            problems.append(Problem("--set", "wrong_value", f"{constant!r} has to be NAME=VALUE."))
-        elif name in filled:
-            problems.append(Problem("--set", "duplicate_name", f"{name} is set twice. Set it once."))
-        filled[name] = value
-    if problems:
-        raise InvalidInput(problems)
+    given = {"marketplace": marketplace, "as-of": as_of}
+    options = {name: [value] for name, value in given.items() if value is not None}
+    readers = {"marketplace": once(read_marketplace), "as-of": once(read_day), "set": read_constants}
+    found = read_named({**options, "set": constants}, readers, "--{}")
     read = format_of(source, source_format, "--format")
     return Job(
         source=None if source == "-" else Path(source),
@@ -67,9 +49,9 @@ def job(
         target=None if target == "-" else Path(target),
         target_format=format_of(target, target_format, "--output-format", read if target == "-" else None),
         program=program,
-        as_of=day,
-        marketplace=place,
-        constants=filled,
+        as_of=found.get("as-of") or today(),
+        marketplace=found.get("marketplace"),
+        constants=found["set"],
         rejects=None if rejects is None else Path(rejects),
     )
 

@@ -25,7 +25,6 @@ from advisor.store.database import clock
 from advisor.store.tables import batch_parts, batches
 
 MOST_ATTEMPTS = 20
-REJECTS = "rejects.csv"
 NOT_FINISHED = {
     "queued": say("This batch is queued. Ask for its state until it is done."),
     "running": say("This batch is running. Ask for its state until it is done."),
@@ -65,11 +64,6 @@ class Claim:
 def folder(files: Path, batch_id: str) -> Path:
     """Name the directory of a batch's files."""
     return files / "batches" / batch_id
-
-
-def scored_path(files: Path, batch_id: str, target_format: str) -> Path:
-    """Name the file of a batch's results in a format."""
-    return folder(files, batch_id) / f"scored.{target_format}"
 
 
 def part_folder(files: Path, batch_id: str, number: int, token: int) -> Path:

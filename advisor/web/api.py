@@ -9,9 +9,10 @@ from flask_smorest import Blueprint
 from marshmallow import ValidationError
 
 from advisor import answers, inputs
+from advisor.batch import FORMATS
 from advisor.domain.program import Verdict
-from advisor.errors import InvalidInput, Problem, say
-from advisor.inputs import read_day, read_marketplace
+from advisor.errors import say
+from advisor.inputs import once, read_day, read_marketplace
 from advisor.services.calculations import Services
 from advisor.services.pages import LONGEST
 from advisor.settings import Settings
@@ -173,54 +174,39 @@ def _body(most: int, apart: str | None = None) -> Any:
     return read_json(most, apart)
 
 
-def _read_word(choices: Sequence[str]) -> Callable[[str], str]:
-    return inputs.Word(tuple(choices)).read
+Reader = Callable[[Sequence[str]], Any]
+
+
+def _word(choices: Sequence[str]) -> Reader:
+    return once(inputs.Word(tuple(choices)).read)
 
 
 def _read_limit(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= LONGEST):
+    if not (text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= LONGEST):
         raise inputs.refuse("out_of_range", say("A page has 1 to {most} entries.", most=LONGEST))
     return int(text)
 
 
-_READERS: dict[str, Callable[[str], Any]] = {
-    "as_of": read_day,
-    "cursor": inputs.Text(1000).read,
-    "endpoint": inputs.Text().read,
-    "format": _read_word(("csv", "ndjson", "parquet")),
-    "group": inputs.Text(inputs.GROUP_LONGEST).read,
-    "limit": _read_limit,
-    "marketplace": read_marketplace,
-    "program": inputs.Text().read,
-    "sort": _read_word(("id", "tightest")),
-    "state": _read_word(("pending", "delivered", "failed")),
-    "verdict": _read_word([one.value for one in Verdict]),
+_READERS: dict[str, Reader] = {
+    "as_of": once(read_day),
+    "cursor": once(inputs.Text(1000).read),
+    "endpoint": once(inputs.Text().read),
+    "format": _word(FORMATS),
+    "group": once(inputs.Text(inputs.GROUP_LONGEST).read),
+    "limit": once(_read_limit),
+    "marketplace": once(read_marketplace),
+    "sort": _word(("id", "tightest")),
+    "state": _word(("pending", "delivered", "failed")),
+    "verdict": _word([one.value for one in Verdict]),
 }
 
 
-def read_query(*known: str) -> dict[str, Any]:
-    """Read the query parameters; unknown or repeated ones are refused."""
-    found: dict[str, Any] = {}
-    problems = []
+def read_query(*known: str, **more: Reader) -> dict[str, Any]:
+    """Read the query parameters, `more` by readers of their own; unknown or repeated ones are refused."""
     if not request.environ.get("QUERY_STRING"):
-        return found
-    for name, values in request.args.lists():
-        if name not in known:
-            detail = say("There is no such query parameter. None is allowed here.")
-            if known:
-                detail = say("There is no such query parameter. Allowed are {names}.", names=", ".join(known))
-            problems.append(Problem(f"?{name}", "unknown_field", detail))
-        elif len(values) > 1:
-            detail = say("This query parameter stands twice. Give it once.")
-            problems.append(Problem(f"?{name}", "duplicate_key", detail))
-        else:
-            try:
-                found[name] = _READERS[name](values[0])
-            except ValidationError as error:
-                problems.append(Problem(f"?{name}", error.messages.code, error.messages.detail))  # type: ignore[union-attr]
-    if problems:
-        raise InvalidInput(problems)
-    return found
+        return {}
+    readers = {**more, **{name: _READERS[name] for name in known}}
+    return inputs.read_named(request.args.to_dict(flat=False), readers)
 
 
 def _json(answer: Any) -> Response:

@@ -5,12 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import orjson
 from flask import Response, request, send_file
-from marshmallow import ValidationError
 from sqlalchemy import Connection
 from werkzeug.datastructures import MultiDict
 
 from advisor import inputs
+from advisor.batch import FORMATS, REJECTS, scored_name
 from advisor.catalog import Catalog
 from advisor.errors import InvalidInput, Problem, Sentence, StoreUnavailable, UnreadableInput, say
 from advisor.services import batches, idempotency
@@ -25,7 +26,6 @@ from advisor.web.api import AS_OF, MARKETPLACE, read_query
 from advisor.web.stored import BINARY, CURSOR, LIMIT, Routes, Workspaces, asked_once, parameter, reply
 from advisor.web.uploads import ANY_TYPE, MULTIPART, TYPES, Upload, taken_in
 
-FORMATS = ("csv", "ndjson", "parquet")
 MIMETYPES = {
     "csv": "text/csv",
     "ndjson": "application/x-ndjson",
@@ -40,8 +40,10 @@ SET = {
     "style": "form",
     "explode": True,
 }
-SET["schema"] = {"type": "array", "items": {"type": "string", "pattern": "^[^=]+=", "maxLength": 200}}
-SINGLE = ("program", "marketplace", "as_of", "format")
+SET["schema"] = {
+    "type": "array",
+    "items": {"type": "string", "pattern": "^[^=]+=", "maxLength": inputs.LONGEST_CONSTANT},
+}
 ONE = "/batches/<string:batch>"
 
 
@@ -137,7 +139,8 @@ def take(
     with taken_in(workspaces.settings, files / "incoming" / batch_id) as upload:
         order = _order(catalog, wanted(upload), upload.format)
         _look_at(upload, order, catalog)
-        asked = asked_once(caller, b"", upload.digest)
+        wanted_of = orjson.dumps([upload.format, sorted(upload.fields.items(multi=True))])
+        asked = asked_once(caller, wanted_of, upload.digest)
 
         def keep(connection: Connection) -> Reply:
             place = batches.folder(files, batch_id)
@@ -165,13 +168,13 @@ def remove(workspaces: Workspaces, connection: Connection, caller: Caller, batch
 
 def results(workspaces: Workspaces, batch: str, target: str) -> Response:
     """Send the results of a batch that is done, in a format."""
-    path = batches.scored_path(_files(workspaces), batch, target)
+    path = batches.folder(_files(workspaces), batch) / scored_name(target)
     return _sent(path, MIMETYPES[target], f"{batch}.{target}")
 
 
 def rejects(workspaces: Workspaces, batch: str) -> Response:
     """Send the rejects of a batch that is done."""
-    path = batches.folder(_files(workspaces), batch) / batches.REJECTS
+    path = batches.folder(_files(workspaces), batch) / REJECTS
     return _sent(path, MIMETYPES["csv"], f"{batch}.rejects.csv")
 
 
@@ -181,56 +184,25 @@ def _files(workspaces: Workspaces) -> Path:
 
 def _order(catalog: Catalog, given: "MultiDict[str, str]", form: str | None) -> Order:
     """Read what is wanted of a file that itself claims to be of a form. Raises InvalidInput."""
-    problems: list[Problem] = []
-    found: dict[str, Any] = {}
     readers = {
-        "program": inputs.Word(tuple(catalog.program_ids)).read,
-        "marketplace": inputs.read_marketplace,
-        "as_of": inputs.read_day,
-        "format": inputs.Word(FORMATS).read,
+        "program": inputs.once(inputs.read_program(catalog)),
+        "marketplace": inputs.once(inputs.read_marketplace),
+        "as_of": inputs.once(inputs.read_day),
+        "format": inputs.once(inputs.Word(FORMATS).read),
+        "set": inputs.read_constants,
     }
-    for name, values in given.lists():
-        if name == "set":
-            continue
-        if name not in SINGLE:
-            detail = say("There is no such parameter. Allowed are {names}.", names=", ".join((*SINGLE, "set")))
-            problems.append(Problem(f"?{name[:80]}", "unknown_field", detail))
-        elif len(values) > 1:
-            detail = say("This parameter stands twice. Give it once.")
-            problems.append(Problem(f"?{name}", "duplicate_key", detail))
-        else:
-            try:
-                found[name] = readers[name](values[0])
-            except ValidationError as error:
-                problems.append(Problem(f"?{name}", error.messages.code, error.messages.detail))  # type: ignore[union-attr]
-    constants = _constants(given.getlist("set"), problems)
+    found = inputs.read_named(given.to_dict(flat=False), readers)
     kind = found.get("format") or form
-    if kind is None and not problems:
+    if kind is None:
         detail = say("Say what the file is: csv, ndjson or parquet, by this parameter or by the content type.")
-        problems.append(Problem("?format", "missing", detail))
-    if problems:
-        raise InvalidInput(problems)
+        raise InvalidInput([Problem("?format", "missing", detail)])
     return Order(
-        format=str(kind),
+        format=kind,
         program=found.get("program", "enterprise-mall"),
         marketplace=found.get("marketplace"),
         as_of=found.get("as_of") or today(),
-        constants=constants,
+        constants=found.get("set", {}),
     )
-
-
-def _constants(given: list[str], problems: list[Problem]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for one in given:
-        name, equals, value = one.partition("=")
-        if not name or not equals or "\0" in one or len(one) > 200:
-            detail = say("This has to be NAME=VALUE, such as selling_plan=professional.")
-            problems.append(Problem("?set", "wrong_value", detail))
-        elif name in found:
-            detail = say("{name} is set twice. Set it once.", name=name[:80])
-            problems.append(Problem("?set", "duplicate_name", detail))
-        found[name] = value
-    return found
 
 
 def _look_at(upload: Upload, order: Order, catalog: Catalog) -> None:

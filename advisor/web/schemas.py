@@ -2,6 +2,7 @@
 
 from marshmallow import Schema, fields
 
+from advisor.batch import FORMATS
 from advisor.domain.fees import CHANNELS
 from advisor.domain.program import MARKETPLACES
 from advisor.domain.trend import Direction
@@ -785,7 +786,7 @@ class KeptBatch(Schema):
 
     id = string()
     state = Word(("queued", "running", "done", "failed"), required=True)
-    format = Word(("csv", "ndjson", "parquet"), required=True)
+    format = Word(FORMATS, required=True)
     program = string()
     marketplace = string_or_null()
     as_of = Day(required=True)

@@ -26,6 +26,7 @@ ONE_OF_A_SELLER = "/sellers/<string:seller>"
 
 def add(routes: Routes, catalog: Catalog) -> None:
     """Add the routes."""
+    read_program = inputs.once(inputs.read_program(catalog))
     program = parameter(
         "program", "The program that is meant; enterprise-mall when left out.", enum=catalog.program_ids
     )
@@ -82,9 +83,9 @@ def add(routes: Routes, catalog: Catalog) -> None:
 
         Page by page; `next` is the cursor of the page that follows.
         """
-        given = read_query("program", "verdict", "group", "marketplace", "sort", "limit", "cursor")
+        given = read_query("verdict", "group", "marketplace", "sort", "limit", "cursor", program=read_program)
         tightest_first = given.pop("sort", "id") == "tightest"
-        asked = _program(catalog, given.pop("program", "enterprise-mall"))
+        asked = given.pop("program", "enterprise-mall")
         found = sellers.listing(connection, caller.workspace, program=asked, tightest_first=tightest_first, **given)
         return reply(200, found)
 
@@ -137,9 +138,7 @@ def add(routes: Routes, catalog: Catalog) -> None:
 
         The latest day first, page by page.
         """
-        given = read_query("program", "limit", "cursor")
-        if "program" in given:
-            _program(catalog, given["program"])
+        given = read_query("limit", "cursor", program=read_program)
         return reply(200, sellers.history(connection, caller.workspace, seller, **given))
 
     @routes.route(
@@ -170,7 +169,7 @@ def add(routes: Routes, catalog: Catalog) -> None:
 
         Each metric over time against its bar, its direction, and the day on which the present trend crosses the bar.
         """
-        asked = _program(catalog, read_query("program").get("program", "enterprise-mall"))
+        asked = read_query(program=read_program).get("program", "enterprise-mall")
         return reply(200, sellers.trends(connection, catalog, caller.workspace, seller, asked, reader()))
 
 
@@ -178,9 +177,3 @@ def _check_id(seller: str) -> None:
     if not SELLER_ID.fullmatch(seller):
         detail = say("A seller's id has 1 to 100 letters, digits, full stops, hyphens, underscores or tildes.")
         raise InvalidInput([Problem("/sellers/{seller}", "not_an_id", detail)])
-
-
-def _program(catalog: Catalog, name: str) -> str:
-    if name not in catalog.program_ids:
-        raise InvalidInput([Problem("?program", "unknown_program", inputs.no_such_program(catalog))])
-    return name
