@@ -12,6 +12,7 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from advisor.catalog.fees import read_schedule
+from advisor.catalog.offers import read_listing, read_pre_sale
 from advisor.catalog.programs import (
     Process,
     read_cited_share,
@@ -23,6 +24,8 @@ from advisor.catalog.programs import (
 from advisor.catalog.tables import open_file
 from advisor.domain.advice import CitedShare
 from advisor.domain.fees import FeeSchedule
+from advisor.domain.listing import ListingRules
+from advisor.domain.presale import PreSaleRules
 from advisor.domain.program import MARKETPLACES, Program, Vocabulary
 from advisor.domain.sources import Dated, Source
 from advisor.errors import DataError, DataProblem, UnknownName
@@ -90,6 +93,18 @@ class Catalog:
         return read_cited_share(open_file(self.data_dir / "b2b_share.toml", "b2b_share.toml"), self.sources)
 
     @cached_property
+    def pre_sale(self) -> PreSaleRules:
+        """What is published about pre-orders and back-orders."""
+        file = "policies/pre-sale.toml"
+        return read_pre_sale(open_file(self.data_dir / file, file), self.vocabulary, self.sources)
+
+    @cached_property
+    def listing(self) -> ListingRules:
+        """What is published about product listings."""
+        file = "policies/listing.toml"
+        return read_listing(open_file(self.data_dir / file, file), self.sources)
+
+    @cached_property
     def program_ids(self) -> list[str]:
         """Every program's id; `enterprise-mall` first."""
         found = sorted(path.stem for path in (self.data_dir / "programs").glob("*.toml"))
@@ -123,6 +138,8 @@ class Catalog:
             lambda: self.vocabulary,
             lambda: self.process,
             lambda: self.cited_share,
+            lambda: self.pre_sale,
+            lambda: self.listing,
             *(partial(self.program, name) for name in self.program_ids),
             *(partial(self.schedule, place) for place in MARKETPLACES),
         ]
@@ -143,6 +160,16 @@ class Catalog:
                     if threshold.validity.end is None:
                         place = f"{criterion.id} in {', '.join(sorted(threshold.marketplaces))}"
                         yield Confirmation(f"programs/{name}.toml", place, _last_read(threshold.bar.sources))
+        for rule in self.pre_sale.rules:
+            for held in rule.blocks:
+                if held.validity.end is None:
+                    place = f"{rule.id} in {', '.join(sorted(held.marketplaces))}"
+                    yield Confirmation("policies/pre-sale.toml", place, _last_read(held.sources))
+        for element in self.listing.elements:
+            for limit in element.limits:
+                if limit.validity.end is None:
+                    place = f"{element.key}, {limit.measure} in {', '.join(sorted(limit.marketplaces))}"
+                    yield Confirmation("policies/listing.toml", place, _last_read(limit.sources))
         for marketplace in MARKETPLACES:
             schedule, file = self.schedule(marketplace), f"fees/{marketplace.lower()}.toml"
             for category in schedule.categories.values():

@@ -1,0 +1,181 @@
+"""Read the rules about offers: pre-sales (data/policies/pre-sale.toml) and listings (data/policies/listing.toml)."""
+
+from collections.abc import Mapping, Sequence
+
+from advisor.catalog.tables import Table, check_sequence
+from advisor.domain.fees import CHANNELS
+from advisor.domain.listing import ELEMENTS, MEASURES, Doubt, Element, Limit, ListingRules
+from advisor.domain.presale import (
+    CHECKS,
+    EVENTS,
+    KINDS,
+    MEDIA,
+    WEEKDAYS,
+    Asks,
+    Block,
+    NotPublished,
+    PlanRule,
+    PreSaleRules,
+    Touched,
+)
+from advisor.domain.program import MARKETPLACES, Level, Vocabulary
+from advisor.domain.sources import Source
+
+Sources = Mapping[str, Source]
+MOST_DAYS = 3653
+
+
+def read_pre_sale(top: Table, vocabulary: Vocabulary, sources: Sources) -> PreSaleRules:
+    """Read data/policies/pre-sale.toml."""
+    rules = tuple(_rule(table, sources) for table in top.tables("rule", name_by="id"))
+    _check_ids(top, "rule", [rule.id for rule in rules], list(CHECKS))
+    media: dict[tuple[str, str], tuple[str, ...]] = {}
+    for table in top.tables("media"):
+        may_be = table.words("may_be", MEDIA)
+        for place in table.words("marketplaces", MARKETPLACES):
+            media |= {(place, category): may_be for category in table.words("categories")}
+        table.close()
+    touched = []
+    for table in top.tables("touched"):
+        metric = table.choice("metric", [one.key for one in vocabulary.metrics.values() if one.kind == "rate"])
+        one = Touched(metric, table.choice("event", EVENTS), table.text("text"), table.sources(sources))
+        touched.append(one)
+        table.close()
+    told = []
+    for table in top.tables("not_published", name_by="id"):
+        told.append(NotPublished(table.text("id"), table.text("label"), table.text("text"), table.sources(sources)))
+        table.close()
+    found = PreSaleRules(top.text("title"), top.text("summary"), rules, media, tuple(touched), tuple(told))
+    top.close()
+    return found
+
+
+def _check_ids(top: Table, key: str, found: Sequence[str], expected: Sequence[str]) -> None:
+    """Note an entry that is missing or stands twice: each of them is answered."""
+    for name in expected:
+        if found.count(name) != 1:
+            top.problem(key, f"found {name!r} {found.count(name)} times; each of {', '.join(expected)} stands once")
+
+
+def _rule(table: Table, sources: Sources) -> PlanRule:
+    name = table.choice("id", CHECKS)
+    blocks = tuple(_block(block, name, sources) for block in table.tables("block"))
+    rule = PlanRule(
+        id=name,
+        label=table.text("label"),
+        text=table.text("text"),
+        blocks=blocks,
+        note=table.text("note") if not blocks else table.text_or_none("note"),
+        sources=table.sources(sources) if not blocks or table.has("sources") else (),
+    )
+    for place in MARKETPLACES:
+        for kind in KINDS:
+            held = [block for block in blocks if place in block.marketplaces and kind in block.kinds]
+            check_sequence(table, f"{kind} in {place}", held)
+    table.close()
+    return rule
+
+
+def _block(table: Table, rule: str, sources: Sources) -> Block:
+    level = Level(table.choice("level", list(Level)))
+    asks = _asks(table, rule)
+    block = Block(
+        marketplaces=frozenset(table.words("marketplaces", MARKETPLACES)),
+        kinds=frozenset(table.words("kinds", KINDS)),
+        validity=table.validity(),
+        level=level,
+        basis=table.choice("basis", ("official", "guideline")),
+        asks=asks,
+        consequence=table.text("consequence") if level is Level.REQUIRED else table.text_or_none("consequence"),
+        note=table.text_or_none("note"),
+        sources=table.sources(sources),
+    )
+    if rule == "category" and not asks.refused and level is Level.REQUIRED:
+        table.problem("refused", 'found "unknown"; a required rule needs what is published')
+    table.close()
+    return block
+
+
+# What a block asks where there is only one thing to ask: written out, so that the file reads without the code.
+_PLAIN = {
+    "release-date": "published",
+    "stock": "covered",
+    "early-delivery": "after_release",
+    "return-policy": "stated",
+}
+
+
+def _asks(table: Table, rule: str) -> Asks:
+    match rule:
+        case "horizon":
+            least = table.integer("least_days", 0, MOST_DAYS) if table.has("least_days") else None
+            most = table.integer("most_days", 0, MOST_DAYS) if table.has("most_days") else None
+            if least is None and most is None:
+                table.problem("most_days", "this is missing; a horizon has least_days, most_days or both")
+            elif least is not None and most is not None and least > most:
+                table.problem("least_days", f"found {least}, which is above most_days")
+            return Asks(least_days=least, most_days=most)
+        case "channel":
+            return Asks(channels=table.words("channels", CHANNELS))
+        case "prime":
+            return Asks(prime=table.flag("prime"))
+        case "category":
+            if table.values.get("refused") == "unknown":
+                table.has("refused")
+                return Asks()
+            return Asks(refused=table.words("refused", MEDIA))
+        case "promised-ship-date":
+            closed = table.words("closed", WEEKDAYS)
+            if len(closed) >= len(WEEKDAYS):
+                table.problem("closed", "found every day of the week; at least one is left to ship on")
+            return Asks(closed=frozenset(WEEKDAYS.index(day) for day in closed if day in WEEKDAYS))
+    if not table.flag(_PLAIN[rule]):
+        table.problem(_PLAIN[rule], "found false; it is true, or the block is left out")
+    return Asks()
+
+
+def read_listing(top: Table, sources: Sources) -> ListingRules:
+    """Read data/policies/listing.toml."""
+    elements = tuple(_element(table, sources) for table in top.tables("element", name_by="key"))
+    _check_ids(top, "element", [element.key for element in elements], ELEMENTS)
+    doubts = []
+    for table in top.tables("doubt", name_by="id"):
+        doubts.append(Doubt(table.text("id"), table.text("text"), table.sources(sources)))
+        table.close()
+    rules = ListingRules(top.text("title"), top.text("summary"), elements, tuple(doubts))
+    top.close()
+    return rules
+
+
+def _element(table: Table, sources: Sources) -> Element:
+    key = table.choice("key", ELEMENTS)
+    limits = tuple(_limit(limit, MEASURES[key], sources) for limit in table.tables("limit"))
+    for place in MARKETPLACES:
+        for measure in MEASURES[key]:
+            held = [limit for limit in limits if limit.measure == measure and place in limit.marketplaces]
+            check_sequence(table, f"{measure} in {place}", held)
+    element = Element(key, table.text("label"), table.text("text"), table.text("why"), limits, table.sources(sources))
+    table.close()
+    return element
+
+
+def _limit(table: Table, measures: Sequence[str], sources: Sources) -> Limit:
+    least = table.integer("least", 1, 10**6) if table.has("least") else None
+    most = table.integer("most", 1, 10**6) if table.has("most") else None
+    if least is None and most is None:
+        table.problem("most", "this is missing; a limit has least, most or both")
+    elif least is not None and most is not None and least > most:
+        table.problem("least", f"found {least}, which is above most")
+    limit = Limit(
+        measure=table.choice("measure", measures),
+        marketplaces=frozenset(table.words("marketplaces", MARKETPLACES)),
+        validity=table.validity(),
+        basis=table.choice("basis", ("official", "guideline")),
+        least=least,
+        most=most,
+        consequence=table.text_or_none("consequence"),
+        note=table.text_or_none("note"),
+        sources=table.sources(sources),
+    )
+    table.close()
+    return limit
