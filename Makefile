@@ -10,16 +10,22 @@ LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-h
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help serve test faults check messages bench lock clean
+.PHONY: help serve test test-browser screenshots faults check messages bench lock clean
 
 help: ## List what there is to make
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 serve: .venv/serve.stamp ## Serve http://127.0.0.1:8000; HOST and PORT change that
 	@$(BIN)/advisor serve $(ARGS)
 
 test: .venv/test.stamp ## Run the tests
 	$(BIN)/python -m pytest $(ARGS)
+
+test-browser: .venv/browser.stamp ## Run the tests of the pages in a real browser, which is installed if there is none
+	$(BIN)/python -m pytest tests/browser $(ARGS)
+
+screenshots: .venv/browser.stamp ## Take pictures of the pages into build/screenshots; ARGS names another folder
+	$(BIN)/python -m tests.browser.screenshots $(ARGS)
 
 faults: .venv/test.stamp ## Kill and freeze workers, restart the database, and look for lost or doubled rows; minutes
 	$(BIN)/python tests/faults.py $(ARGS)
@@ -44,9 +50,10 @@ bench: .venv/serve.stamp ## Measure speed and memory, briefly; benchmarks/README
 lock: ## Pin the dependencies anew, with uv; ARGS=--upgrade takes newer versions
 	$(LOCK) $(ARGS) --group build --output-file requirements.txt pyproject.toml
 	$(LOCK) $(ARGS) --group build --group dev --constraints requirements.txt --output-file requirements-dev.txt pyproject.toml
+	$(LOCK) $(ARGS) --group browser --constraints requirements-dev.txt --output-file requirements-browser.txt
 
 clean: ## Remove what was installed and cached; var/ with its data stays
-	rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/created.stamp:
@@ -63,4 +70,10 @@ clean: ## Remove what was installed and cached; var/ with its data stays
 
 .venv/test.stamp: requirements-dev.txt .venv/serve.stamp
 	$(PIP) install --require-hashes --requirement requirements-dev.txt
+	@touch $@
+
+# Beside the tests' own; the browser itself is the system's, or Playwright's.
+.venv/browser.stamp: requirements-browser.txt .venv/test.stamp
+	$(PIP) install --require-hashes --requirement requirements-browser.txt
+	$(BIN)/python -m tests.browser.install
 	@touch $@

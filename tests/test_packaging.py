@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-LOCKS = ("requirements.txt", "requirements-dev.txt")
+LOCKS = ("requirements.txt", "requirements-dev.txt", "requirements-browser.txt")
 
 
 def python(*args: str, interpreter: Path | str = sys.executable, cwd: Path = ROOT) -> str:
@@ -98,7 +98,7 @@ def test_a_lock_pins_every_package_with_hashes_and_names_no_place(lock: str) -> 
 def test_the_locks_serve_what_the_project_asks_for() -> None:
     groups = PROJECT["dependency-groups"]
     run = [*PROJECT["project"]["dependencies"], *groups["build"], *PROJECT["build-system"]["requires"]]
-    for lock, asked in zip(LOCKS, (run, [*run, *groups["dev"]]), strict=True):
+    for lock, asked in zip(LOCKS, (run, [*run, *groups["dev"]], groups["browser"]), strict=True):
         pinned = pins(lock)
         for requirement in map(Requirement, asked):
             for pin in pinned[canonicalize_name(requirement.name)]:
@@ -111,4 +111,14 @@ def test_the_locks_serve_what_the_project_asks_for() -> None:
 def test_the_lock_of_the_tests_pins_what_the_lock_for_serving_pins() -> None:
     serving, testing = pins(LOCKS[0]), pins(LOCKS[1])
     different = {name for name, several in serving.items() if testing.get(name) != several}
+    assert different == set()
+
+
+def test_the_lock_of_the_browser_tests_changes_nothing_of_the_tests() -> None:
+    testing, browser = pins(LOCKS[1]), pins(LOCKS[2])
+    different = {
+        name
+        for name, several in browser.items()
+        if name in testing and {pin.specifier for pin in several} != {pin.specifier for pin in testing[name]}
+    }
     assert different == set()
