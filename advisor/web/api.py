@@ -65,9 +65,11 @@ REFUSALS = {
 View = Callable[..., Response]
 
 
-def blueprint(services: Services, settings: Settings) -> Blueprint:
-    """Make the API over the services."""
-    api = Blueprint("api", __name__, url_prefix="/v1")
+Post = Callable[[str, type, type, Any], Callable[[View], View]]
+
+
+def poster(api: Blueprint) -> Post:
+    """Make the decorator that adds a POST which takes strict JSON to a blueprint."""
 
     def post(path: str, takes: type, gives: type, example: Any) -> Callable[[View], View]:
         """Document a POST that takes strict JSON; the view's docstring is its summary and description."""
@@ -86,13 +88,22 @@ def blueprint(services: Services, settings: Settings) -> Blueprint:
 
         return decorate
 
+    return post
+
+
+def blueprint(services: Services, settings: Settings) -> Blueprint:
+    """Make the API over the services."""
+    api = Blueprint("api", __name__, url_prefix="/v1")
+
+    post = poster(api)
+
     @post("/assessments", inputs.AssessmentRequest, schemas.AssessmentAnswer, schemas.ASSESSMENT_EXAMPLE)
     def assessments() -> Response:
         """Assess an account.
 
         Holds one account against one or more programs. Nothing is stored. “Not eligible” is an answer, never an error.
         """
-        return _json(services.assessments(_body(settings.max_body), reader()))
+        return json_answer(services.assessments(json_body(settings.max_body), reader()))
 
     @post("/assessments:batch", inputs.AssessmentBatchRequest, schemas.AssessmentBatchAnswer, schemas.BATCH_EXAMPLE)
     def assessment_batch() -> Response:
@@ -100,8 +111,8 @@ def blueprint(services: Services, settings: Settings) -> Blueprint:
 
         Each item is the body of an assessment request. An item that cannot be used is answered with its own problem.
         """
-        body = _body(settings.max_batch_body, apart="items")
-        return _json(services.assessment_batch(body, reader(), describe=invalid_body))
+        body = json_body(settings.max_batch_body, apart="items")
+        return json_answer(services.assessment_batch(body, reader(), describe=invalid_body))
 
     @post("/fee-estimates", inputs.FeeEstimateRequest, schemas.FeeEstimateAnswer, schemas.FEE_ESTIMATE_EXAMPLE)
     def fee_estimates() -> Response:
@@ -110,7 +121,7 @@ def blueprint(services: Services, settings: Settings) -> Blueprint:
         Prices sales by the fee schedule of one marketplace and day, to the minor unit, with the prices that leave a
         profit.
         """
-        return _json(services.fee_estimates(_body(settings.max_body), reader()))
+        return json_answer(services.fee_estimates(json_body(settings.max_body), reader()))
 
     @post("/advice", inputs.AdviceRequest, schemas.AdviceAnswer, schemas.ADVICE_EXAMPLE)
     def advice() -> Response:
@@ -119,7 +130,7 @@ def blueprint(services: Services, settings: Settings) -> Blueprint:
         Puts eligibility and money together: scenarios of additional B2B sales, quantity discounts and a
         recommendation.
         """
-        return _json(services.advice(_body(settings.max_body), reader()))
+        return json_answer(services.advice(json_body(settings.max_body), reader()))
 
     @api.get("/programs")
     @api.doc(parameters=[LANGUAGE, IF_NONE_MATCH])
@@ -168,7 +179,7 @@ def blueprint(services: Services, settings: Settings) -> Blueprint:
     return api
 
 
-def _body(most: int, apart: str | None = None) -> Any:
+def json_body(most: int, apart: str | None = None) -> Any:
     """Read the JSON body of a request that has no query."""
     read_query()
     return read_json(most, apart)
@@ -209,7 +220,8 @@ def read_query(*known: str, **more: Reader) -> dict[str, Any]:
     return inputs.read_named(request.args.to_dict(flat=False), readers)
 
 
-def _json(answer: Any) -> Response:
+def json_answer(answer: Any) -> Response:
+    """Dump an answer."""
     return Response(answers.dumps(answer), content_type="application/json")
 
 
