@@ -220,6 +220,73 @@ def test_ctrl_c_and_a_second_sigterm_wait_for_no_drain(serving: Callable[..., Se
     assert not command(worker)
 
 
+SERVERS = """
+import gc, os, sys, time
+from advisor.cli.server import _Arbiter, _Server, _Worker
+
+def application(environ, start):
+    time.sleep(0.001)
+    start("200 OK", [("Content-Length", "0")])
+    return []
+
+options = {"bind": "127.0.0.1:0", "workers": 2, "threads": 4, "graceful_timeout": 60, "control_socket_disable": True}
+gc.freeze()
+pids = []
+for number in range(20):
+    pids.append(os.fork())
+    if not pids[-1]:
+        os.setsid()
+        os.dup2(os.open(f"{number}.log", os.O_WRONLY | os.O_CREAT), 2)
+        _Arbiter(_Server(application, worker_class=_Worker, **options), None, 0, None).run()
+print(*pids, flush=True)
+sys.exit(any([os.waitpid(pid, 0)[1] for pid in pids]))
+"""
+LISTENS = re.compile(r"Listening at: http://127\.0\.0\.1:(\d+)")
+
+
+def test_ctrl_c_in_a_terminal_ends_a_busy_server_each_time(tmp_path: Path) -> None:
+    """There the signal goes to every process at once, and the main one then sends its own."""
+    command = [sys.executable, "-c", SERVERS]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as servers:
+        assert servers.stdout is not None
+        groups = [int(pid) for pid in servers.stdout.readline().split()]
+        try:
+            logs = [tmp_path / f"{number}.log" for number in range(20)]
+            for group, log in zip(groups, logs, strict=True):
+                keep_busy(log)
+                os.killpg(group, signal.SIGINT)
+            assert servers.wait(50) == 0
+            for log in logs:
+                assert not re.search("SIGKILL|Traceback", log.read_text()), log.read_text()
+        finally:
+            for group in groups:
+                with suppress(ProcessLookupError):
+                    os.killpg(group, signal.SIGKILL)
+
+
+def keep_busy(log: Path) -> None:
+    """Let many ask the server of that log at once, until it is stopped."""
+    until = time.monotonic() + 30
+    while (found := LISTENS.search(log.read_text() if log.exists() else "")) is None:
+        assert time.monotonic() < until, log
+        time.sleep(0.02)
+    port, answered = int(found[1]), threading.Semaphore(0)
+
+    def ask() -> None:
+        with suppress(OSError):
+            while True:
+                with socket.create_connection(("127.0.0.1", port), timeout=10) as one:
+                    one.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                    if not one.recv(100):
+                        return
+                answered.release()
+
+    for _ in range(6):
+        threading.Thread(target=ask, daemon=True).start()
+    for _ in range(30):
+        assert answered.acquire(timeout=30)
+
+
 @only_sqlite
 def test_a_worker_that_dies_is_started_again_and_none_outlives_the_server(serving: Callable[..., Served]) -> None:
     server = serving()

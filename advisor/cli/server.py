@@ -2,10 +2,12 @@
 
 import os
 import shutil
+import signal
 import socket
 import sys
 import tempfile
 import time
+from types import FrameType
 from typing import Any
 
 import click
@@ -24,6 +26,7 @@ APPLICATION = "advisor.web:create_app()"
 WORKER = (sys.executable, "-m", "advisor", "worker", "--with-parent")
 GRACEFUL_TIMEOUT = 30
 FIGURES = "PROMETHEUS_MULTIPROC_DIR"
+STOPPING = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 
 
 def run(host: str, port: int, workers: int, threads: int, with_worker: bool) -> None:
@@ -115,13 +118,28 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
 
 class _Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
-    """A server process that refuses connections once it stops: gunicorn's would let them wait, and then drop them."""
+    """A server process that refuses connections once it stops: gunicorn's would let them wait, and then drop them.
+
+    It stops when the main process says so. Ctrl-C in a terminal goes to all of them, and this one leaves it alone.
+    """
+
+    sockets: list[Any]
+
+    def init_signals(self) -> None:
+        super().init_signals()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
+
+    def handle_quit(self, number: int, frame: FrameType | None) -> None:
+        """Stop. Gunicorn's shuts the pool of threads down from here, which may be in the middle of something."""
+        self.handle_exit(number, frame)
 
     def set_accept_enabled(self, enabled: bool) -> None:
-        super().set_accept_enabled(enabled)
+        super().set_accept_enabled(enabled and self.alive)
         if self.alive:
             return
-        for listener in self.sockets:
+        listeners, self.sockets = self.sockets, []
+        for listener in listeners:
             taken = None
             while taken != self.nr_conns:  # who is connected already is answered
                 taken = self.nr_conns
@@ -138,6 +156,14 @@ class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         self.drain_seconds = drain_seconds
         self.child = child
         self.stop_at: float | None = None
+
+    def spawn_worker(self) -> Any:
+        """Start a server process, which is told nothing before it can listen: what it misses, nobody says again."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+        try:
+            return super().spawn_worker()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
 
     def handle_term(self) -> None:
         """Say that this server is not ready, and stop after the drain. Told twice, stop at once."""
