@@ -179,6 +179,8 @@
   });
 
   announce();
+  // Browsers do not focus by `autofocus` in a frame of another site. It follows what the reader has just done here.
+  document.querySelector("[autofocus]")?.focus();
   new ResizeObserver(height).observe(document.body);
   addEventListener("pageshow", event => event.persisted && announce());
 })();

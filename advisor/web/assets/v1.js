@@ -20,14 +20,14 @@
       const frame = this.#frame = document.createElement("iframe");
       frame.title = given("title") || "Seller Program Advisor";
       frame.name = crypto.getRandomValues(new Uint32Array(3)).join("-");
-      frame.loading = given("loading") == "lazy" ? "lazy" : "eager";
+      frame.loading = given("loading") === "lazy" ? "lazy" : "eager";
       frame.referrerPolicy = "no-referrer";
       // Set one by one: a style attribute would fall to the policy of the page.
       Object.assign(frame.style, {display: "block", width: "100%", height: "0", border: "0", visibility: "hidden"});
       frame.src = url;
       (this.shadowRoot || this.attachShadow({mode: "open"})).replaceChildren(this.#link, frame);
       addEventListener("message", this);
-      if (frame.loading == "eager") return this.#wait();
+      if (frame.loading === "eager") return this.#wait();
       this.#sight = new IntersectionObserver(seen => seen.some(one => one.isIntersecting) && this.#wait());
       this.#sight.observe(this);
     }
@@ -45,12 +45,12 @@
 
     handleEvent({source, origin, data}) {
       const frame = this.#frame;
-      if (source != frame.contentWindow || origin != page.origin) return;
-      if (data?.ns != NAME || data.v != 1 || data.id != frame.name) return;
+      if (source !== frame.contentWindow || origin !== page.origin) return;
+      if (data?.ns !== NAME || data.v !== 1 || data.id !== frame.name) return;
       const {type, data: told} = data;
-      if (type == "ready") this.#begin();
-      else if (type == "height") this.#grow(told);
-      else if (type == "scroll") this.#show(told);
+      if (type === "ready") this.#begin();
+      else if (type === "height") this.#grow(told);
+      else if (type === "scroll") this.#show(told);
       else if (["step", "result", "error"].includes(type)) this.#tell(type, told);
     }
 
@@ -90,7 +90,7 @@
       if (!this.#ready) return void this.#queue.push([type, data]);
       const {name, contentWindow} = this.#frame;
       contentWindow.postMessage({ns: NAME, v: 1, id: name, type, data}, page.origin);
-      if (type != "reset" && !(type == "config" && (data.locale || data.marketplace))) return;
+      if (type !== "reset" && !(type === "config" && (data.locale || data.marketplace))) return;
       this.#ready = false; // until the form has begun anew
       this.#wait();
     }
