@@ -353,8 +353,8 @@ def read_named(
         try:
             found[name] = reader(values)
         except ValidationError as error:
-            problems.extend(_flatten(error.messages, place))
-    _refuse_if_any(problems)
+            problems.extend(flatten(error.messages, place))
+    refuse_if_any(problems)
     return found
 
 
@@ -750,17 +750,17 @@ class AdviceInput:
 
 def read_assessment(catalog: Catalog, body: Any, today: date) -> AssessmentInput:
     """Read the body of an assessment request. Raises InvalidInput."""
-    return _assessment(catalog, _load(_ASSESSMENT, body), today)
+    return _assessment(catalog, load(_ASSESSMENT, body), today)
 
 
 def read_estimate(catalog: Catalog, body: Any, today: date) -> EstimateInput:
     """Read the body of a fee estimate request. Raises InvalidInput."""
-    data = _load(_ESTIMATE, body)
+    data = load(_ESTIMATE, body)
     schedule = catalog.schedule(data["marketplace"])
     problems: list[Problem] = []
-    _check_number(problems, data["lines"], "/lines", MOST_LINES)
+    check_number(problems, data["lines"], "/lines", MOST_LINES)
     lines = tuple(fee_line(schedule, line, f"/lines/{i}", problems) for i, line in enumerate(data["lines"]))
-    _refuse_if_any(problems)
+    refuse_if_any(problems)
     return EstimateInput(
         schedule, data.get("as_of") or today, data.get("selling_plan"), data.get("established_in"), lines
     )
@@ -768,23 +768,23 @@ def read_estimate(catalog: Catalog, body: Any, today: date) -> EstimateInput:
 
 def read_advice(catalog: Catalog, body: Any, today: date) -> AdviceInput:
     """Read the body of an advice request. Raises InvalidInput."""
-    data = _load(_ADVICE, body)
+    data = load(_ADVICE, body)
     assessment = _assessment(catalog, data, today)
     schedule = catalog.schedule(assessment.marketplace)
     problems: list[Problem] = []
-    _check_number(problems, data["lines"], "/lines", MOST_LINES)
+    check_number(problems, data["lines"], "/lines", MOST_LINES)
     lines = tuple(_advice_line(schedule, line, f"/lines/{i}", problems) for i, line in enumerate(data["lines"]))
     fixed = _amount(schedule, data, "fixed_monthly_cost", "", problems)
-    _refuse_if_any(problems)
+    refuse_if_any(problems)
     return AdviceInput(assessment, schedule, data.get("established_in"), fixed or 0, lines)
 
 
 def read_batch(body: Any) -> tuple[list[Any], bool]:
     """Read the body of a batch of assessments, its items unread. Raises InvalidInput."""
-    data = _load(_BATCH, body)
+    data = load(_BATCH, body)
     problems: list[Problem] = []
-    _check_number(problems, data["items"], "/items", MOST_ITEMS)
-    _refuse_if_any(problems)
+    check_number(problems, data["items"], "/items", MOST_ITEMS)
+    refuse_if_any(problems)
     return data["items"], bool(data.get("compact"))
 
 
@@ -801,7 +801,7 @@ class SellerInput:
 
 def read_seller(catalog: Catalog, body: Any) -> SellerInput:
     """Read the body of a request to keep a seller. Raises InvalidInput."""
-    data = _load(_SELLER, body)
+    data = load(_SELLER, body)
     checked = _assessment(catalog, {**data, "as_of": None}, date.min)
     groups = data.get("groups") or []
     if len(groups) > MOST_GROUPS:
@@ -819,7 +819,7 @@ def read_snapshot(
     catalog: Catalog, body: Any, marketplace: str, programs: Sequence[str], facts: Mapping[str, Any], today: date
 ) -> AssessmentInput:
     """Read the body of a snapshot of a seller. A day that has not come yet has no numbers. Raises InvalidInput."""
-    data = _load(_SNAPSHOT, body)
+    data = load(_SNAPSHOT, body)
     as_of = data.get("as_of") or today
     if as_of > today + timedelta(days=1):  # somewhere it is tomorrow already
         detail = say(
@@ -832,7 +832,8 @@ def read_snapshot(
     return _assessment(catalog, {**data, "marketplace": marketplace, "programs": programs, "facts": facts}, today)
 
 
-def _check_number(problems: list[Problem], given: list[Any], pointer: str, most: int) -> None:
+def check_number(problems: list[Problem], given: list[Any], pointer: str, most: int) -> None:
+    """Note a list that is empty or too long."""
     if not 1 <= len(given) <= most:
         detail = say("This list has {number} entries; it may have 1 to {most}.", number=len(given), most=most)
         problems.append(Problem(pointer, "wrong_length", detail))
@@ -847,7 +848,7 @@ def flatten_assessment(catalog: Catalog, body: Any, program: str, as_of: date) -
     if not isinstance(body, dict):
         raise InvalidInput([Problem("", "not_an_object", NO_BODY_OBJECT)])
     account = {name: value for name, value in body.items() if name not in ("lines", "established_in")}
-    data = _load(_ASSESSMENT, account)
+    data = load(_ASSESSMENT, account)
     problems: list[Problem] = []
     if data.get("programs") not in (None, [program]):
         detail = say("This file is scored for {program} alone.", program=program)
@@ -857,7 +858,7 @@ def flatten_assessment(catalog: Catalog, body: Any, program: str, as_of: date) -
         problems.append(Problem("/as_of", "not_allowed", detail))
     vocabulary = catalog.vocabulary
     facts = _facts(vocabulary, data.get("facts") or {}, problems)
-    observations = _observations(vocabulary, data.get("metrics") or {}, problems)
+    observations = read_observations(vocabulary, data.get("metrics") or {}, problems)
     lines = body.get("lines") or []
     cells = {"seller_id": (data.get("seller") or {}).get("id") or "", "marketplace": data["marketplace"]}
     if (data.get("seller") or {}).get("name"):
@@ -865,7 +866,7 @@ def flatten_assessment(catalog: Catalog, body: Any, program: str, as_of: date) -
     if not isinstance(lines, list) or len(lines) > 1:
         problems.append(Problem("/lines", "wrong_length", say("A row has at most one fee line.")))
     elif lines:
-        loaded = _load(FeeLineSchema(), lines[0])
+        loaded = load(FeeLineSchema(), lines[0])
         channel = loaded.get("fulfillment")
         if channel is not None and CHANNEL_OF_ACCOUNT[channel] != facts.pop("fulfillment", None):
             detail = say(
@@ -900,23 +901,24 @@ def _cell(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _refuse_if_any(problems: list[Problem]) -> None:
+def refuse_if_any(problems: list[Problem]) -> None:
     """Raise what was found; no more than anybody reads, so that the answer does not outgrow the request."""
     if problems:
         raise InvalidInput(problems[:MOST_PROBLEMS])
 
 
-def _load(schema: Schema, body: Any) -> dict[str, Any]:
+def load(schema: Schema, body: Any) -> dict[str, Any]:
+    """Read a body by its schema. Raises InvalidInput."""
     if not isinstance(body, dict):
         raise InvalidInput([Problem("", "not_an_object", NO_BODY_OBJECT)])
     try:
         loaded: dict[str, Any] = schema.load(body)
     except ValidationError as error:
-        raise InvalidInput(_flatten(error.messages, "")[:MOST_PROBLEMS]) from None
+        raise InvalidInput(flatten(error.messages, "")[:MOST_PROBLEMS]) from None
     return loaded
 
 
-def _flatten(messages: Any, pointer: str) -> list[Problem]:
+def flatten(messages: Any, pointer: str) -> list[Problem]:
     """Bring marshmallow's nested messages into problems with pointers."""
     if isinstance(messages, Refusal):
         return [Problem(pointer, messages.code, messages.detail)]
@@ -924,10 +926,10 @@ def _flatten(messages: Any, pointer: str) -> list[Problem]:
         found = []
         for key, inner in messages.items():
             below = pointer if key == "_schema" else f"{pointer}/{escape(str(key))}"
-            found.extend(_flatten(inner, below))
+            found.extend(flatten(inner, below))
         return found
     if isinstance(messages, list):
-        return [problem for inner in messages for problem in _flatten(inner, pointer)]
+        return [problem for inner in messages for problem in flatten(inner, pointer)]
     return [Problem(pointer, "wrong_value", str(messages))]
 
 
@@ -936,22 +938,27 @@ def _assessment(catalog: Catalog, data: Mapping[str, Any], today: date) -> Asses
     names = data.get("programs")
     if names is None:
         names = ["enterprise-mall"]
-    if not 1 <= len(names) <= len(catalog.program_ids) or len(set(names)) < len(names):
-        detail = say("Name each program once; there are {programs}.", programs=", ".join(catalog.program_ids))
-        problems.append(Problem("/programs", "wrong_programs", detail))
-    for index, name in enumerate(names):
-        if name not in catalog.program_ids:
-            problems.append(Problem(f"/programs/{index}", "unknown_program", _no_such_program(catalog)))
+    check_programs(catalog, names, problems)
     vocabulary = catalog.vocabulary
     facts = _facts(vocabulary, data.get("facts") or {}, problems)
-    observations = _observations(vocabulary, data.get("metrics") or {}, problems)
-    _refuse_if_any(problems)
+    observations = read_observations(vocabulary, data.get("metrics") or {}, problems)
+    refuse_if_any(problems)
     return AssessmentInput(
         marketplace=data["marketplace"],
         as_of=data.get("as_of") or today,
         programs=tuple([catalog.program(name) for name in names]),
         account=Account(facts, observations),
     )
+
+
+def check_programs(catalog: Catalog, names: Sequence[str], problems: list[Problem]) -> None:
+    """Note what is wrong with a list of programs: each there is, named once."""
+    if not 1 <= len(names) <= len(catalog.program_ids) or len(set(names)) < len(names):
+        detail = say("Name each program once; there are {programs}.", programs=", ".join(catalog.program_ids))
+        problems.append(Problem("/programs", "wrong_programs", detail))
+    for index, name in enumerate(names):
+        if name not in catalog.program_ids:
+            problems.append(Problem(f"/programs/{index}", "unknown_program", _no_such_program(catalog)))
 
 
 def read_program(catalog: Catalog) -> Callable[[str], str]:
@@ -989,7 +996,7 @@ def _facts(vocabulary: Vocabulary, given: Mapping[str, Any], problems: list[Prob
             try:
                 facts[name] = read_fact(fact, value)
             except ValidationError as error:
-                problems.extend(_flatten(error.messages, f"/facts/{name}"))
+                problems.extend(flatten(error.messages, f"/facts/{name}"))
     return facts
 
 
@@ -1009,9 +1016,10 @@ def read_fact(fact: Fact, value: Any) -> FactValue:
     return read_day(value)
 
 
-def _observations(
+def read_observations(
     vocabulary: Vocabulary, given: Mapping[str, list[tuple[str, Measured]]], problems: list[Problem]
 ) -> dict[Slot, Observation]:
+    """Read loaded metrics by what each metric is; notes what is wrong."""
     observations: dict[Slot, Observation] = {}
     for name, several in given.items():
         metric = vocabulary.metrics.get(name)
@@ -1110,7 +1118,7 @@ def _amount(
     try:
         return read_amount(schedule, text)
     except ValidationError as error:
-        problems.extend(_flatten(error.messages, f"{pointer}/{key}"))
+        problems.extend(flatten(error.messages, f"{pointer}/{key}"))
         return None
 
 
@@ -1192,13 +1200,13 @@ class EndpointInput:
 
 def read_endpoint(body: Any, networks: Sequence[Network]) -> EndpointInput:
     """Read the body of a request to add a webhook endpoint; its address is checked by its form. Raises InvalidInput."""
-    data = _load(_ENDPOINT, body)
+    data = load(_ENDPOINT, body)
     problems: list[Problem] = []
     given = data.get("events")
     events = list(EVENTS) if given is None else given
-    _check_number(problems, events, "/events", len(EVENTS))
+    check_number(problems, events, "/events", len(EVENTS))
     checked = check_url(data["url"], networks)
     if isinstance(checked, Failure):
         problems.append(Problem("/url", checked.code, checked.detail))
-    _refuse_if_any(problems)
+    refuse_if_any(problems)
     return EndpointInput(data["url"], data.get("description"), tuple(sorted(set(events))))
