@@ -168,30 +168,28 @@ def test_a_problem_within_a_frame_is_shown_in_it(client: FlaskClient) -> None:
 # What the frame is told
 
 
-@pytest.mark.parametrize(
-    ("origin", "told"),
-    [
-        (SHOP, SHOP),
-        (OWN, OWN),
-        (OTHER, None),
-        ("https://shop.example.evil.example", None),
-        ("https://SHOP.example", None),
-        ("http://shop.example", None),
-        ("'self'", None),
-        ("*", None),
-        ("null", None),
-        ('"><script>alert(1)</script>', None),
-        ("", None),
-    ],
-)
-def test_the_frame_speaks_only_with_an_origin_that_may_frame_it(
-    set_up_with: Any, origin: str, told: str | None
-) -> None:
+TOLD = {
+    SHOP: SHOP,
+    OWN: OWN,
+    OTHER: None,
+    "https://shop.example.evil.example": None,
+    "https://SHOP.example": None,
+    "http://shop.example": None,
+    "'self'": None,
+    "*": None,
+    "null": None,
+    '"><script>alert(1)</script>': None,
+    "": None,
+}
+
+
+def test_the_frame_speaks_only_with_an_origin_that_may_frame_it(set_up_with: Any) -> None:
     client = set_up_with(embed_origins=(SHOP,)).client
-    answer = client.get("/embed", query_string={"origin": origin, "emit": "summary"})
-    assert told_to(answer) == told
-    assert ('data-emit="summary"' in answer.text) == (told is not None)
-    assert "<script>alert" not in answer.text
+    for origin, told in TOLD.items():
+        answer = client.get("/embed", query_string={"origin": origin, "emit": "summary"})
+        assert told_to(answer) == told, origin
+        assert ('data-emit="summary"' in answer.text) == (told is not None)
+        assert "<script>alert" not in answer.text
 
 
 def test_with_a_key_the_frame_speaks_with_its_origins_only(set_up_with: Any, make_key: MakeKey) -> None:
