@@ -223,6 +223,119 @@ RANGES = {
     "between": "from {low} to {high}",
 }
 
+PRE_SALE_REASONS = {
+    "within_horizon": "{label}: {days} days. Allowed are {allowed}. It is met.",
+    "beyond_horizon": "{label}: {days} days. Allowed are {allowed}, so it is missed.",
+    "too_soon": "{label}: {days} days. Allowed are {allowed}, so it is missed.",
+    "channel_allowed": "{label}: {fulfillment}. Allowed are {allowed}. It is met.",
+    "channel_refused": "{label}: {fulfillment}. Allowed are {allowed}, so it is missed.",
+    "prime_as_asked": "{label}: {prime}. It has to be {allowed}, so it is met.",
+    "prime_refused": "{label}: {prime}. It has to be {allowed}, so it is missed.",
+    "media_allowed": "{label}: the product is none of these. It is met.",
+    "media_refused": "{label}: the product is one of these, which are not allowed. It is missed.",
+    "media_open": "{label}: the fee category may hold these and others. Say in `media` what the product is.",
+    "table_not_in_data": "{label}: the marketplace has a table of categories, which is not in the rule data. It is unknown.",
+    "release_date_published": "{label}: yes. It is met.",
+    "release_date_not_published": "{label}: no. It is missed.",
+    "stock_covers": "{label}: {stock_secured} units are secured for {expected_units} that are expected. It is met.",
+    "stock_short": "{label}: {stock_secured} units are secured for {expected_units} that are expected; {short} are lacking. It is missed.",
+    "promised_as_published": "{label}: {promised_ship_on}, which is the published date. It is met.",
+    "promised_too_early": "{label}: {promised_ship_on}, but the published date is {ships_on}. It is too early, so it is missed.",
+    "promised_too_late": "{label}: {promised_ship_on}, but the published date is {ships_on}. It is too late, so it is missed.",
+    "not_before_release": "{label}: nothing can arrive before {due_on}. It is met.",
+    "allowed_by_rights_holder": "{label}: the rights holder allows an earlier delivery. It is met.",
+    "before_release": "{label}: the first delivery, on {earliest_delivery_on}, is before {due_on}. It is missed.",
+    "return_policy_stated": "{label}: yes. It is met.",
+    "return_policy_not_stated": "{label}: no. It is missed.",
+    "not_provided": "{label}: unknown, because this is not given: {needs}.",
+    "no_published_rule": "{label}: shown only. The rule data has no published rule about it for this marketplace.",
+}
+
+PRE_SALE_EFFECTS = {
+    "some_may_be": "{label}: of {orders} pre-orders up to {most} may be {event}, and the bar, {bar}, is still met.",
+    "all_may_be": "{label}: even if all {orders} pre-orders are {event}, the bar, {bar}, is still met.",
+    "none_may_be": "{label}: if only one of {orders} pre-orders is {event}, the bar, {bar}, is missed.",
+    "missed_anyway": "{label}: the bar, {bar}, is missed even if none of {orders} pre-orders is {event}.",
+    "units_not_given": "{label}: unknown, because the expected units are not given.",
+    "counts_not_given": "{label}: unknown, because the current numbers are not given as count and of.",
+    "below_minimum_volume": "{label} is judged only from {minimum} {unit} on; with the pre-orders there are {of}.",
+    "no_published_threshold": "{label} is shown only: nobody publishes a number for it.",
+    "other_fulfillment_channel": "{label} is about orders of a fulfillment channel that this offer does not use.",
+}
+
+PRE_SALE_MARGINS = {
+    "contribution_not_negative": "After fees and costs {contribution} is left of one unit.",
+    "contribution_negative": "After fees and costs {contribution} is left of one unit: each one sold loses money.",
+    "contribution_unknown": "What is left of one unit is unknown, because a cost, a fee or the tax within the price is.",
+    "no_line": "There is no price to judge: give `line`.",
+    "fee_not_covered": "No fee rule covers this marketplace, category, channel and date.",
+}
+
+PRE_SALE_EVENTS = {
+    "late": "late",
+    "cancelled": "cancelled",
+}
+
+PRE_SALE_CALENDAR = {
+    "listed": "The offer opens.",
+    "earliest_date": "The earliest release or restock date that the rule allows.",
+    "stock_needed": "The last day on which the stock has to be there, so that the handling time ends on the ship date.",
+    "release": "The product is released.",
+    "restock": "The product is back in stock.",
+    "ships": "The promised ship date.",
+    "latest_date": "The latest release or restock date that the rule allows.",
+}
+
+PRE_SALE_SKIPPED = {
+    "weekend": "Nothing is shipped on this day of the week.",
+    "holiday": "This is one of the holidays that were given.",
+}
+
+PRE_SALE_ASSUMPTIONS = {
+    "one_unit_per_order": "Each expected unit is an order of its own.",
+    "current_window": "All pre-orders fall into the window that the current numbers are of, beside the orders that are counted now.",
+    "one_at_a_time": "Late and cancelled pre-orders are weighed apart: all others go well.",
+    "rounded_up": "A share of the pre-orders is rounded up to whole orders.",
+}
+
+PRE_SALE_VERDICTS = {
+    "allowed": "Allowed: every required rule is met.",
+    "not_allowed": "Not allowed: at least one required rule is missed.",
+    "undetermined": "Undetermined: no required rule is missed, but not all of them can be answered.",
+    "not_covered": "Not covered: no rule about this kind of pre-sale holds in {marketplace} on {as_of}, so nothing is judged.",
+}
+
+LISTING_REASONS = {
+    "given": "{label}: given.",
+    "empty": "{label}: there is none. It is missing.",
+    "partly_empty": "{label}: at least one of them is empty.",
+    "attributes_missing": "{label}: these are missing: {names}.",
+    "required_attributes_not_given": "{label}: whether all are there is unknown, because `required_attributes`, those that the template of the category asks for, is not given.",
+    "not_provided": "{label}: not given, so it is unknown.",
+    "within_limit": "{label}: {value} {measure}. Allowed are {allowed}. It is met.",
+    "above_limit": "{label}: {value} {measure}. Allowed are {allowed}, so it is too much.",
+    "below_limit": "{label}: {value} {measure}. Allowed are {allowed}, so it is too little.",
+    "no_limit_in_data": "{label}: {value} {measure}. The rule data has no published limit for it, so it is not judged.",
+}
+
+LISTING_MEASURES = {
+    "characters": "characters",
+    "bytes": "bytes",
+    "count": "in number",
+}
+
+LISTING_VERDICTS = {
+    "complete": "Complete: everything is there, and no limit in the rule data is passed.",
+    "incomplete": "Incomplete: something is missing, or passes a limit.",
+    "undetermined": "Undetermined: nothing is known to be missing, but not everything was given.",
+}
+
+SPANS = {
+    "at_least": "{least} or more",
+    "at_most": "at most {most}",
+    "between": "{least} to {most}",
+}
+
 DELIVERY_FAILURES = {
     "answered_4xx": "The receiver answered with a status from 400 to 499. After 410 the endpoint is disabled.",
     "answered_5xx": "The receiver answered with a status from 500 to 599.",
