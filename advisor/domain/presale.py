@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from advisor.domain import formulas
 from advisor.domain.assessment import Observation
+from advisor.domain.fees import LineEstimate
 from advisor.domain.formulas import INTEGERS
 from advisor.domain.numbers import PPM
 from advisor.domain.program import Bar, Level, Outcome, Program, Rule, rules_in_force
@@ -355,6 +356,21 @@ def _calendar(plan: Plan, horizon: Block | None, promise: Block | None) -> tuple
     if horizon is not None and horizon.asks.most_days is not None:
         entries.append(Entry("latest_date", plan.listed_on + timedelta(days=horizon.asks.most_days)))
     return tuple(sorted(entries, key=lambda entry: entry.day))
+
+
+def margin(estimate: LineEstimate | None) -> tuple[Outcome, str]:
+    """Say whether one unit leaves something after fees and costs; a cost that is not given makes it unknown."""
+    if estimate is None:
+        return Outcome.UNKNOWN, "no_line"
+    parts, line = estimate.per_unit, estimate.line
+    if parts is None:
+        return Outcome.UNKNOWN, "fee_not_covered"
+    unknown = line.unit_cost is None or line.fulfillment_cost is None or not parts.decidable
+    if parts.contribution is None or unknown:
+        return Outcome.UNKNOWN, "contribution_unknown"
+    if parts.contribution < 0:
+        return Outcome.MISSED, "contribution_negative"
+    return Outcome.MET, "contribution_not_negative"
 
 
 # What late and cancelled pre-orders do to a seller's rates

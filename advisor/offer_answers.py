@@ -1,0 +1,356 @@
+"""Turn what the domain says about offers into JSON-ready answers with their sentences, as `advisor.answers` does."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from advisor.answers import Answer, bar_value, line_estimate, source
+from advisor.domain.assessment import Observation
+from advisor.domain.fees import FeeSchedule, LineEstimate
+from advisor.domain.formulas import INTEGERS, rate_ppm
+from advisor.domain.listing import Limit, ListingCheck, ListingRules, Measured, Presence
+from advisor.domain.numbers import format_decimal, format_rate
+from advisor.domain.presale import (
+    WEEKDAYS,
+    Asks,
+    Block,
+    Effect,
+    Entry,
+    Plan,
+    PlanCheck,
+    PlanFinding,
+    PreSaleRules,
+    margin,
+)
+from advisor.domain.program import Metric, Outcome
+from advisor.domain.sources import Source, Validity
+from advisor.messages import (
+    LISTING_MEASURES,
+    LISTING_REASONS,
+    LISTING_VERDICTS,
+    PRE_SALE_ASSUMPTIONS,
+    PRE_SALE_CALENDAR,
+    PRE_SALE_EFFECTS,
+    PRE_SALE_EVENTS,
+    PRE_SALE_MARGINS,
+    PRE_SALE_REASONS,
+    PRE_SALE_SKIPPED,
+    PRE_SALE_VERDICTS,
+    SPANS,
+    TEXTS,
+    Messages,
+)
+
+
+def _sources(several: Sequence[Source]) -> list[Answer]:
+    return [source(one) for one in several]
+
+
+def _text(message: str | None, messages: Messages) -> str | None:
+    return None if message is None else messages.text(message)
+
+
+def _dated(validity: Validity | None) -> Answer:
+    """Say from when to when something holds; all null where nothing does."""
+    end = None if validity is None or validity.end is None else validity.end.isoformat()
+    return {
+        "effective_from": None if validity is None else validity.start.isoformat(),
+        "effective_from_kind": None if validity is None else validity.start_kind,
+        "effective_to": end,
+        "effective_to_kind": None if validity is None else validity.end_kind,
+    }
+
+
+def _span(least: int | None, most: int | None, messages: Messages) -> str:
+    key = "at_most" if least is None else "at_least" if most is None else "between"
+    return messages.text(SPANS[key], {"least": least, "most": most})
+
+
+# Pre-sales
+
+
+def pre_sale(
+    rules: PreSaleRules,
+    plan: Plan,
+    as_of: date,
+    check: PlanCheck,
+    estimate: LineEstimate | None,
+    schedule: FeeSchedule,
+    effects: Sequence[Effect],
+    messages: Messages,
+) -> Answer:
+    """Answer a planned pre-sale."""
+    verdict = PRE_SALE_VERDICTS[check.verdict]
+    return {
+        "marketplace": plan.marketplace,
+        "as_of": as_of.isoformat(),
+        "kind": plan.kind,
+        "verdict": check.verdict,
+        "message": messages.text(verdict, {"marketplace": plan.marketplace, "as_of": as_of.isoformat()}),
+        "findings": [_plan_finding(one, plan, messages) for one in check.findings],
+        "missing": [_asked_name(name, plan) for name in check.missing],
+        "calendar": [_entry(one, messages) for one in check.calendar],
+        "margin": _margin(estimate, schedule, messages),
+        "effects": [_effect(one, plan.expected_units, messages) for one in effects],
+        "assumptions": [{"code": code, "text": messages.text(text)} for code, text in PRE_SALE_ASSUMPTIONS.items()],
+        "not_published": [
+            {
+                "id": one.id,
+                "label": messages.text(one.label),
+                "text": messages.text(one.text),
+                "sources": _sources(one.sources),
+            }
+            for one in rules.not_published
+        ],
+    }
+
+
+def _asked_name(name: str, plan: Plan) -> str:
+    """Name a value of the plan as requests do."""
+    if name == "due_on":
+        return "release_on" if plan.kind == "pre_order" else "restock_on"
+    return name
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _plan_finding(one: PlanFinding, plan: Plan, messages: Messages) -> Answer:
+    rule, block = one.rule, one.block
+    observed = {name: _plain(value) for name, value in one.observed.items()}
+    words = {name: _said(value, messages) for name, value in observed.items()}
+    return {
+        "rule": rule.id,
+        "label": messages.text(rule.label),
+        "level": None if block is None else block.level,
+        "basis": None if block is None else block.basis,
+        "outcome": one.outcome,
+        "reason": one.reason,
+        "asks": None if block is None else _asks(rule.id, block.asks),
+        "observed": {_asked_name(name, plan): value for name, value in observed.items()},
+        "needs": [_asked_name(name, plan) for name in one.needs],
+        "message": messages.text(
+            PRE_SALE_REASONS[one.reason],
+            {
+                **words,
+                "label": messages.text(rule.label),
+                "allowed": _allowed(block, messages),
+                "needs": ", ".join(_asked_name(name, plan) for name in one.needs),
+            },
+        ),
+        "advice": messages.text(rule.text) if one.outcome in (Outcome.MISSED, Outcome.UNKNOWN) else None,
+        "consequence": None if block is None else _text(block.consequence, messages),
+        "note": _text(rule.note if block is None else block.note, messages),
+        **_dated(None if block is None else block.validity),
+        "sources": _sources(rule.sources if block is None else block.sources),
+    }
+
+
+def _said(value: Any, messages: Messages) -> Any:
+    if isinstance(value, bool):
+        return messages.text(TEXTS["yes" if value else "no"])
+    return value
+
+
+def _allowed(block: Block | None, messages: Messages) -> str:
+    """Write what a rule allows, as it stands in its sentence."""
+    asks = None if block is None else block.asks
+    if asks is None:
+        return ""
+    if asks.least_days is not None or asks.most_days is not None:
+        return _span(asks.least_days, asks.most_days, messages)
+    if asks.prime is not None:
+        return str(_said(asks.prime, messages))
+    return ", ".join(asks.channels)
+
+
+def _asks(rule: str, asks: Asks) -> Answer:
+    """Write what a rule asks, in the words of its file; null where a table exists that is not in the data."""
+    match rule:
+        case "horizon":
+            return {"least_days": asks.least_days, "most_days": asks.most_days}
+        case "channel":
+            return {"channels": list(asks.channels)}
+        case "prime":
+            return {"prime": asks.prime}
+        case "category":
+            return {"refused": list(asks.refused) or None}
+        case "promised-ship-date":
+            return {"closed": [WEEKDAYS[day] for day in sorted(asks.closed)]}
+    return {}
+
+
+def _entry(entry: Entry, messages: Messages) -> Answer:
+    return {
+        "event": entry.event,
+        "date": entry.day.isoformat(),
+        "weekday": WEEKDAYS[entry.day.weekday()],
+        "text": messages.text(PRE_SALE_CALENDAR[entry.event]),
+        "skipped": [
+            {"date": one.day.isoformat(), "because": one.because, "text": messages.text(PRE_SALE_SKIPPED[one.because])}
+            for one in entry.skipped
+        ],
+    }
+
+
+def _margin(estimate: LineEstimate | None, schedule: FeeSchedule, messages: Messages) -> Answer:
+    outcome, reason = margin(estimate)
+    left = None
+    if estimate is not None and estimate.per_unit is not None and estimate.per_unit.contribution is not None:
+        amount = format_decimal(estimate.per_unit.contribution, schedule.decimals)
+        left = f"{amount} {schedule.currency}"
+    return {
+        "outcome": outcome,
+        "reason": reason,
+        "message": messages.text(PRE_SALE_MARGINS[reason], {"contribution": left}),
+        "estimate": None if estimate is None else line_estimate(estimate, schedule, messages),
+    }
+
+
+def _counted(seen: Observation) -> Answer:
+    of = seen.of or 0
+    rate = format_rate(rate_ppm(INTEGERS, seen.count, of)) if of else None
+    return {"count": None if seen.bare else seen.count, "of": None if seen.bare else seen.of, "rate": rate}
+
+
+def _effect(one: Effect, orders: int | None, messages: Messages) -> Answer:
+    criterion, threshold = one.rule.criterion, one.rule.threshold
+    subject, bar = criterion.subject, threshold.bar
+    value = bar_value(subject, bar)
+    shown = "" if bar.comparison is None else messages.bar(bar.comparison, messages.percent(bar.number))
+    of = (one.seen.of or 0) + (orders or 0) if one.seen else orders
+    after = one.after
+    return {
+        "program": one.program.id,
+        "criterion": criterion.id,
+        "metric": subject.key,
+        "window_days": criterion.window_days,
+        "event": one.touched.event,
+        "level": threshold.level,
+        "basis": threshold.basis,
+        "comparison": bar.comparison,
+        "threshold": value,
+        "reason": one.reason,
+        "before": None if one.seen is None else _counted(one.seen),
+        "most": one.most,
+        "after": None if after is None else {"events": after.events, **_counted(after.seen), "outcome": after.outcome},
+        "message": messages.text(
+            PRE_SALE_EFFECTS[one.reason],
+            {
+                "label": messages.text(criterion.label),
+                "bar": shown,
+                "orders": orders,
+                "most": one.most,
+                "event": messages.text(PRE_SALE_EVENTS[one.touched.event]),
+                "minimum": threshold.minimum_volume,
+                "unit": messages.text(subject.unit) if isinstance(subject, Metric) else "",
+                "of": of,
+            },
+        ),
+        "text": messages.text(one.touched.text),
+        "also_published": [
+            {
+                "comparison": other.comparison,
+                "threshold": bar_value(subject, other),
+                "most": most,
+                "note": _text(other.note, messages),
+                "sources": _sources(other.sources),
+            }
+            for other, most in one.also_published
+        ],
+        "sources": _sources([*bar.sources, *(each for each in one.touched.sources if each not in bar.sources)]),
+    }
+
+
+# Listings
+
+
+def listings(
+    rules: ListingRules, marketplace: str, as_of: date, checks: Sequence[ListingCheck], messages: Messages
+) -> Answer:
+    """Answer listings."""
+    return {
+        "marketplace": marketplace,
+        "as_of": as_of.isoformat(),
+        "listings": [_listing(one, messages) for one in checks],
+        "doubts": [
+            {"id": one.id, "text": messages.text(one.text), "sources": _sources(one.sources)} for one in rules.doubts
+        ],
+    }
+
+
+def _listing(check: ListingCheck, messages: Messages) -> Answer:
+    return {
+        "ref": check.listing.ref,
+        "verdict": check.verdict,
+        "message": messages.text(LISTING_VERDICTS[check.verdict]),
+        "missing": list(check.missing),
+        "findings": [
+            *(_presence(one, messages) for one in check.presence),
+            *(_measured(one, messages) for one in check.measured),
+        ],
+    }
+
+
+def _presence(one: Presence, messages: Messages) -> Answer:
+    element = one.element
+    words = {"label": messages.text(element.label), "names": ", ".join(one.names)}
+    return {
+        "element": element.key,
+        "bullet": None,
+        "measure": None,
+        "outcome": one.outcome,
+        "reason": one.reason,
+        "observed": None,
+        "least": None,
+        "most": None,
+        "names": list(one.names),
+        "message": _filled(one.reason, words, messages),
+        "advice": None if one.outcome is Outcome.MET else messages.text(element.text),
+        "why": messages.text(element.why),
+        "basis": "guideline",
+        "consequence": None,
+        "note": None,
+        **_dated(None),
+        "sources": _sources(element.sources),
+    }
+
+
+def _measured(one: Measured, messages: Messages) -> Answer:
+    element, limit = one.element, one.limit
+    words = {
+        "label": messages.text(element.label) + ("" if one.bullet is None else f" {one.bullet + 1}"),
+        "value": one.value,
+        "measure": messages.text(LISTING_MEASURES[one.measure]),
+        "allowed": "" if limit is None else _span(limit.least, limit.most, messages),
+    }
+    return {
+        "element": element.key,
+        "bullet": one.bullet,
+        "measure": one.measure,
+        "outcome": one.outcome,
+        "reason": one.reason,
+        "observed": one.value,
+        "least": None if limit is None else limit.least,
+        "most": None if limit is None else limit.most,
+        "names": [],
+        "message": _filled(one.reason, words, messages),
+        "advice": messages.text(element.text) if one.outcome is Outcome.MISSED else None,
+        "why": None,
+        **_limited(limit, messages),
+    }
+
+
+def _limited(limit: Limit | None, messages: Messages) -> Answer:
+    return {
+        "basis": None if limit is None else limit.basis,
+        "consequence": None if limit is None else _text(limit.consequence, messages),
+        "note": None if limit is None else _text(limit.note, messages),
+        **_dated(None if limit is None else limit.validity),
+        "sources": [] if limit is None else _sources(limit.sources),
+    }
+
+
+def _filled(reason: str, words: Mapping[str, Any], messages: Messages) -> str:
+    return messages.text(LISTING_REASONS[reason], words)

@@ -1,0 +1,321 @@
+"""Turn requests about offers (planned pre-sales, product listings) into domain objects, as `advisor.inputs` does."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from marshmallow import RAISE
+
+from advisor.catalog import Catalog
+from advisor.domain.assessment import Account
+from advisor.domain.fees import CHANNELS, FeeLine, FeeSchedule
+from advisor.domain.listing import Listing
+from advisor.domain.numbers import HIGHEST_UNITS
+from advisor.domain.presale import KINDS, MEDIA, Plan
+from advisor.domain.program import Program
+from advisor.errors import Problem, say
+from advisor.inputs import (
+    MOST_LINES,
+    SELLING_PLANS,
+    Count,
+    Country,
+    Day,
+    FeeLineFields,
+    Flag,
+    Inner,
+    Marketplace,
+    Metrics,
+    ProgramName,
+    Rate,
+    Several,
+    Strict,
+    Text,
+    Value,
+    Word,
+    allowed,
+    check_number,
+    check_programs,
+    fee_line,
+    load,
+    read_observations,
+    refuse,
+    refuse_if_any,
+)
+from advisor.strict_json import NUL
+
+# Beyond these nobody plans: they leave room to count days before and after any date.
+FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2999, 12, 31)
+MOST_HOLIDAYS = 366
+MOST_HANDLING_DAYS = 366
+LONGEST_TEXT = 100_000
+LONGEST_NAME = 200
+MOST_BULLETS = 100
+MOST_IMAGES = 1000
+MOST_ATTRIBUTES = 1000
+
+
+class PlannedDay(Day):
+    """A date from 1900 to 2999."""
+
+    def json_schema(self) -> dict[str, Any]:
+        return {**super().json_schema(), "description": "From 1900-01-01 to 2999-12-31."}
+
+    def read(self, value: Any) -> date:
+        day: date = super().read(value)
+        if not FIRST_DAY <= day <= LAST_DAY:
+            raise refuse(
+                "out_of_range", say("A planned day lies from {first} to {last}.", first=FIRST_DAY, last=LAST_DAY)
+            )
+        return day
+
+
+class SaleLine(FeeLineFields):
+    """What one unit sells for and costs; who ships it stands beside it in `fulfillment`."""
+
+    class Meta:
+        """Without the channel."""
+
+        unknown = RAISE
+        exclude = ("fulfillment",)
+
+
+class PreSaleRequest(Strict):
+    """A planned pre-order or back-order, with the seller's current numbers to weigh it on."""
+
+    marketplace = Marketplace(required=True)
+    as_of = Day()
+    kind = Word(KINDS, required=True)
+    listed_on = PlannedDay(required=True)
+    release_on = PlannedDay()
+    restock_on = PlannedDay()
+    promised_ship_on = PlannedDay()
+    earliest_delivery_on = PlannedDay()
+    holidays = Several(PlannedDay(required=True), allow_none=True, metadata={"maxItems": MOST_HOLIDAYS})
+    media = Word(MEDIA)
+    fulfillment = Word(CHANNELS)
+    prime = Flag()
+    stock_secured = Count(0, HIGHEST_UNITS)
+    expected_units = Count(1, HIGHEST_UNITS)
+    handling_days = Count(0, MOST_HANDLING_DAYS)
+    release_date_published = Flag()
+    early_delivery_allowed = Flag()
+    return_policy_stated = Flag()
+    selling_plan = Word(SELLING_PLANS)
+    established_in = Country()
+    line = Inner(SaleLine, allow_none=True)
+    programs = Several(ProgramName(required=True), allow_none=True, metadata={"minItems": 1, "uniqueItems": True})
+    metrics = Metrics()
+    late_share = Rate()
+    cancelled_share = Rate()
+
+
+class LongText(Value):
+    """A text of a listing, as it is shown; an empty one says that there is none."""
+
+    def json_schema(self) -> dict[str, Any]:
+        return {"type": "string", "maxLength": LONGEST_TEXT}
+
+    def read(self, value: Any) -> str:
+        if not isinstance(value, str):
+            raise refuse("not_text", say("This has to be a text."))
+        if len(value) > LONGEST_TEXT:
+            detail = say(
+                "This text has {length} characters; it may have up to {longest}.",
+                length=len(value),
+                longest=LONGEST_TEXT,
+            )
+            raise refuse("wrong_length", detail)
+        if "\0" in value:
+            raise refuse("nul_character", NUL)
+        return value
+
+
+class Attributes(Value):
+    """Values of a listing by their names; an empty or null value says that there is none."""
+
+    def json_schema(self) -> dict[str, Any]:
+        return {
+            "type": "object",
+            "maxProperties": MOST_ATTRIBUTES,
+            "propertyNames": {"minLength": 1, "maxLength": LONGEST_NAME},
+            "additionalProperties": {"type": ["string", "null"], "maxLength": LONGEST_TEXT},
+        }
+
+    def read(self, value: Any) -> dict[str, str]:
+        if not isinstance(value, dict):
+            raise refuse("not_an_object", say("This has to be an object of values by their names."))
+        if len(value) > MOST_ATTRIBUTES or not all(1 <= len(name) <= LONGEST_NAME for name in value):
+            detail = say(
+                "This may have up to {most} attributes, each with a name of 1 to {longest} characters.",
+                most=MOST_ATTRIBUTES,
+                longest=LONGEST_NAME,
+            )
+            raise refuse("wrong_length", detail)
+        text = LongText()
+        return {name: "" if one is None else text.read(one) for name, one in value.items()}
+
+
+class ListingSchema(Strict):
+    """One product's listing. What is left out is unknown; what is empty is missing."""
+
+    ref = Text()
+    title = LongText()
+    bullet_points = Several(LongText(required=True), allow_none=True, metadata={"maxItems": MOST_BULLETS})
+    description = LongText()
+    images = Count(0, MOST_IMAGES)
+    attributes = Attributes()
+    required_attributes = Several(
+        Text(LONGEST_NAME, required=True), allow_none=True, metadata={"maxItems": MOST_ATTRIBUTES}
+    )
+
+
+class ListingCheckRequest(Strict):
+    """Listings of one marketplace."""
+
+    marketplace = Marketplace(required=True)
+    as_of = Day()
+    listings = Several(Inner(ListingSchema), required=True, metadata={"minItems": 1, "maxItems": MOST_LINES})
+
+
+_PRE_SALE, _LISTINGS = PreSaleRequest(), ListingCheckRequest()
+
+
+@dataclass(frozen=True, slots=True)
+class PreSaleInput:
+    """A planned pre-sale in domain terms. Without a line there is nothing to price; `shares` are in ppm by event."""
+
+    plan: Plan
+    as_of: date
+    schedule: FeeSchedule
+    line: FeeLine | None
+    selling_plan: str | None
+    established_in: str | None
+    programs: tuple[Program, ...]
+    account: Account
+    shares: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ListingsInput:
+    """Listings of one marketplace, in domain terms."""
+
+    marketplace: str
+    as_of: date
+    listings: tuple[Listing, ...]
+
+
+def read_pre_sale(catalog: Catalog, body: Any, today: date) -> PreSaleInput:
+    """Read the body of a pre-sale check. Raises InvalidInput."""
+    data = load(_PRE_SALE, body)
+    problems: list[Problem] = []
+    due_on = _due_on(data, problems)
+    names = data.get("programs")
+    if names is not None:
+        check_programs(catalog, names, problems)
+    prime = data.get("prime")
+    if data.get("fulfillment") == "seller_prime":
+        if prime is False:
+            detail = say("An offer that is fulfilled as seller_prime has Prime. Leave one of them out.")
+            problems.append(Problem("/prime", "not_allowed", detail))
+        prime = True
+    holidays = data.get("holidays") or []
+    if len(holidays) > MOST_HOLIDAYS:
+        detail = say(
+            "This list has {number} entries; it may have up to {most}.", number=len(holidays), most=MOST_HOLIDAYS
+        )
+        problems.append(Problem("/holidays", "wrong_length", detail))
+    schedule = catalog.schedule(data["marketplace"])
+    line = _line(schedule, data, problems)
+    observations = read_observations(catalog.vocabulary, data.get("metrics") or {}, problems)
+    refuse_if_any(problems)
+    shares = {"late": data.get("late_share"), "cancelled": data.get("cancelled_share")}
+    return PreSaleInput(
+        plan=Plan(
+            marketplace=data["marketplace"],
+            kind=data["kind"],
+            listed_on=data["listed_on"],
+            due_on=due_on,
+            promised_ship_on=data.get("promised_ship_on"),
+            earliest_delivery_on=data.get("earliest_delivery_on"),
+            media=data.get("media"),
+            category=line.category if line else None,
+            fulfillment=data.get("fulfillment"),
+            prime=prime,
+            stock_secured=data.get("stock_secured"),
+            expected_units=data.get("expected_units"),
+            handling_days=data.get("handling_days"),
+            release_date_published=data.get("release_date_published"),
+            early_delivery_allowed=data.get("early_delivery_allowed"),
+            return_policy_stated=data.get("return_policy_stated"),
+            holidays=frozenset(holidays),
+        ),
+        as_of=data.get("as_of") or today,
+        schedule=schedule,
+        line=line,
+        selling_plan=data.get("selling_plan"),
+        established_in=data.get("established_in"),
+        programs=tuple(catalog.program(name) for name in (catalog.program_ids if names is None else names)),
+        account=Account(observations=observations),
+        shares={event: share for event, share in shares.items() if share is not None},
+    )
+
+
+def _due_on(data: Mapping[str, Any], problems: list[Problem]) -> date:
+    """Read the date that the kind of pre-sale has: a release or a restock, not before the offer."""
+    key, other = ("release_on", "restock_on") if data["kind"] == "pre_order" else ("restock_on", "release_on")
+    if data.get(other) is not None:
+        detail = say("A {kind} has {key} instead.", kind=data["kind"], key=key)
+        problems.append(Problem(f"/{other}", "not_allowed", detail))
+    due_on: date | None = data.get(key)
+    if due_on is None:
+        detail = say("A {kind} needs {key}.", kind=data["kind"], key=key)
+        problems.append(Problem(f"/{key}", "missing", detail))
+        return LAST_DAY
+    if due_on < data["listed_on"]:
+        detail = say("This is before listed_on: what is there already is no pre-sale.")
+        problems.append(Problem(f"/{key}", "out_of_range", detail))
+    return due_on
+
+
+def _line(schedule: FeeSchedule, data: Mapping[str, Any], problems: list[Problem]) -> FeeLine | None:
+    """Read the line with the channel that stands beside it; an unknown channel is priced as the seller's own."""
+    line = data.get("line")
+    if line is None:
+        return None
+    channel = data.get("fulfillment")
+    if schedule.covered and channel is not None and channel not in schedule.channels:
+        problems.append(Problem("/fulfillment", "not_allowed", allowed(schedule.channels)))
+        channel = None
+    units = data.get("expected_units")
+    return fee_line(schedule, {**line, "fulfillment": channel, "units": units}, "/line", problems)
+
+
+def read_listings(body: Any, today: date) -> ListingsInput:
+    """Read the body of a listing check. Raises InvalidInput."""
+    data = load(_LISTINGS, body)
+    problems: list[Problem] = []
+    check_number(problems, data["listings"], "/listings", MOST_LINES)
+    listings = tuple(_listing(one, f"/listings/{index}", problems) for index, one in enumerate(data["listings"]))
+    refuse_if_any(problems)
+    return ListingsInput(data["marketplace"], data.get("as_of") or today, listings)
+
+
+def _listing(data: Mapping[str, Any], pointer: str, problems: list[Problem]) -> Listing:
+    bullets, required = data.get("bullet_points"), data.get("required_attributes")
+    for key, given, most in (
+        ("bullet_points", bullets, MOST_BULLETS),
+        ("required_attributes", required, MOST_ATTRIBUTES),
+    ):
+        if given is not None and len(given) > most:
+            detail = say("This list has {number} entries; it may have up to {most}.", number=len(given), most=most)
+            problems.append(Problem(f"{pointer}/{key}", "wrong_length", detail))
+    return Listing(
+        title=data.get("title"),
+        bullet_points=None if bullets is None else tuple(bullets),
+        description=data.get("description"),
+        images=data.get("images"),
+        attributes=data.get("attributes"),
+        required_attributes=None if required is None else tuple(dict.fromkeys(required)),
+        ref=data.get("ref"),
+    )
