@@ -20,6 +20,7 @@ from advisor.errors import Forbidden, Sentence, Unauthenticated, say
 from advisor.services import keys
 from advisor.services.keys import Caller
 from advisor.web.pages.shell import language, page
+from advisor.web.pages.standing import day_of
 from advisor.web.stored import Workspaces, check_ids
 
 PATH = "/portfolio"
@@ -224,6 +225,7 @@ def here(**query: str | None) -> str:
 def show(template: str, visitor: Visitor | None, status: int = 200, **values: Any) -> Response:
     """Render a page of the portfolio."""
     values |= {"section": "portfolio", "link": link, "here": here, "visitor": visitor, "said": request.args.get("said")}
+    values["day"] = lambda text: day_of(text, language())
     return page(f"portfolio/{template}", status=status, **values)
 
 

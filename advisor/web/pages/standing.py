@@ -64,6 +64,11 @@ def moment(text: str, messages: Messages) -> str:
     return messages.say(say("{time} UTC", time=written))
 
 
+def day_of(text: str, messages: Messages) -> str:
+    """Write a day of the API (ISO 8601) as the language does."""
+    return messages.day(date.fromisoformat(text))
+
+
 def days_since(day: str, today: date) -> int:
     """Count the days since a day."""
     return (today - date.fromisoformat(day)).days
