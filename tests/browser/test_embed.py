@@ -170,6 +170,9 @@ def test_the_whole_form_works_in_a_frame_and_tells_each_step(embed: Embed) -> No
     assert told == {"result_id": None, "verdict": told["verdict"], "program": "enterprise-mall", "marketplace": "US"}
     assert told["verdict"] == one.inside().locator(".verdict").get_attribute("class").split()[1]  # type: ignore[union-attr]
     assert len(one.heard("ready")) == 1
+    # What leads out of the frame does not lead nowhere: sources may not be framed.
+    where = "() => [...document.links].map(link => [link.origin === location.origin, link.target])"
+    assert {(False, "_blank"), (True, "")} == {tuple(one) for one in one.frame().evaluate(where)}
 
 
 @pytest.mark.parametrize("emit", ["none", "full"])
@@ -581,19 +584,26 @@ def test_another_theme_keeps_what_was_typed_and_stays(embed: Embed) -> None:
     assert len(one.heard("ready")) == 1
 
 
-def test_another_language_or_marketplace_begins_anew(embed: Embed) -> None:
-    one = embed()
+def test_another_language_keeps_what_was_typed_and_another_marketplace_begins_anew(embed: Embed) -> None:
+    one = embed(view="compact")
     one.wait_for("step")
+    field = one.inside().locator("[name=late_shipment_rate_30d_count]")
+    field.fill("7")
     one.say("config", {"locale": "zh-CN"})
     one.say("prefill", {"selling_plan": "individual"})  # for the page that comes
     one.wait_for("ready", times=2)
     expect(one.inside().locator("html")).to_have_attribute("lang", "zh-Hans")
     expect(one.inside().locator("[name=selling_plan][value=individual]")).to_be_checked()
-    one.say("config", {"marketplace": "JP"})
+    expect(field).to_have_value("7")
+    one.say("config", {"locale": "<b>", "marketplace": "everywhere"})
     one.wait_for("ready", times=3)
+    expect(field).to_have_value("7")
+    one.say("config", {"marketplace": "JP"})
+    one.wait_for("ready", times=4)
     expect(one.inside().locator("[name=marketplace]")).to_have_value("JP")
     expect(one.inside().locator("html")).to_have_attribute("lang", "zh-Hans")
     expect(one.inside().locator("[name=selling_plan][value=individual]")).not_to_be_checked()
+    expect(field).to_have_value("")
 
 
 def test_a_reset_empties_the_form_wherever_it_is(embed: Embed) -> None:

@@ -126,20 +126,28 @@
     element.setAttribute(attribute, to.pathname + to.search + to.hash);
   };
   const configure = ({theme, locale, marketplace}) => {
-    const here = new URL(location), anew = [];
+    const here = new URL(location);
     if (THEMES.includes(theme)) {
       here.searchParams.set("theme", theme);
       history.replaceState(null, "", here);
       for (const form of document.querySelectorAll("form[action]")) takeAlong(form, "action", "theme", theme);
       for (const link of document.querySelectorAll("a[href]")) takeAlong(link, "href", "theme", theme);
+      for (const button of document.querySelectorAll("[formaction]")) takeAlong(button, "formaction", "theme", theme);
       root.dataset.theme = theme;
       document.querySelector("meta[name=color-scheme]").content = theme === "auto" ? "light dark" : theme;
       dress();
     }
-    if (/^[a-z]{2,3}(-[a-z0-9]{2,8}){0,3}$/i.test(locale)) anew.push(["locale", locale]);
-    if (/^[A-Z]{2}$/.test(marketplace)) anew.push(["marketplace", marketplace]);
-    for (const [name, value] of anew) here.searchParams.set(name, value);
-    if (anew.length) location.replace(here.pathname + here.search);
+    const wanted = /^[a-z]{2,3}(-[a-z0-9]{2,8}){0,3}$/i.test(locale), moves = /^[A-Z]{2}$/.test(marketplace);
+    const button = document.querySelector(".languages button[formaction]");
+    if (wanted && !moves && button) { // it takes along what was typed
+      takeAlong(button, "formaction", "locale", locale);
+      button.click();
+      return;
+    }
+    if (wanted) here.searchParams.set("locale", locale);
+    if (moves) here.searchParams.set("marketplace", marketplace);
+    if (wanted || moves) location.replace(here.pathname + here.search);
+    else if (locale || marketplace) tell("ready", {}); // the loader waits for it
   };
 
   const FIELD = /^[a-z0-9_]{1,80}$/, OURS = ["go", "step", "was"];
