@@ -19,7 +19,18 @@ from standardwebhooks import WebhookVerificationError
 
 from advisor.catalog import Catalog
 from advisor.cli import main
-from advisor.messages import ADVICE_REASONS, DELIVERY_FAILURES, ERROR_CODES, REASONS, TREND_REASONS, WARNINGS
+from advisor.messages import (
+    ADVICE_REASONS,
+    DELIVERY_FAILURES,
+    ERROR_CODES,
+    LISTING_REASONS,
+    PRE_SALE_EFFECTS,
+    PRE_SALE_MARGINS,
+    PRE_SALE_REASONS,
+    REASONS,
+    TREND_REASONS,
+    WARNINGS,
+)
 from advisor.outbound import sign
 from advisor.services.webhooks import signing_secret
 
@@ -47,6 +58,10 @@ def names_and_codes(catalog: Catalog) -> dict[str, list[str]]:
         "Warnings": WARNINGS,
         "Recommendation reasons": ADVICE_REASONS,
         "Trend reasons": TREND_REASONS,
+        "Pre-sale reasons": PRE_SALE_REASONS,
+        "Pre-sale margins": PRE_SALE_MARGINS,
+        "Pre-sale effects": PRE_SALE_EFFECTS,
+        "Listing reasons": LISTING_REASONS,
         "Delivery failures": DELIVERY_FAILURES,
         "Errors": ERROR_CODES,
     }
@@ -148,6 +163,7 @@ def test_the_changelog_has_this_version() -> None:
 
 def test_every_sample_is_tried() -> None:
     tried = {"accounts.csv", "advice.json", "assessment.json", "fee-estimate.json", "seller.json", "snapshot.json"}
+    tried |= {"pre-sale.json", "listing.json"}
     assert {path.name for path in SAMPLES.iterdir()} == tried
 
 
@@ -174,6 +190,18 @@ def test_the_sample_of_advice(client: FlaskClient) -> None:
     answer = posted(client, "/v1/advice", "advice.json")
     assert answer["recommendation"]["action"] == "join"
     assert [offer["worth_it"] for offer in answer["lines"][0]["quantity_discounts"]] == [True, False]
+
+
+def test_the_sample_of_a_pre_sale(client: FlaskClient) -> None:
+    answer = posted(client, "/v1/pre-sale-checks", "pre-sale.json")
+    assert answer["verdict"] == "allowed"
+    assert [one["rule"] for one in answer["findings"] if one["outcome"] == "missed"] == ["stock"]
+    assert [one["date"] for one in answer["calendar"] if one["event"] == "ships"] == ["2027-07-06"]
+
+
+def test_the_sample_of_a_listing(client: FlaskClient) -> None:
+    (listing,) = posted(client, "/v1/listing-checks", "listing.json")["listings"]
+    assert (listing["verdict"], listing["missing"]) == ("incomplete", ["description", "attributes"])
 
 
 def test_the_samples_of_a_seller_and_its_snapshot(workspace: Any) -> None:

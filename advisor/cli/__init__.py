@@ -292,6 +292,56 @@ def _list_fees(marketplace: str | None, as_of: str | None, as_json: bool) -> Non
     show_schedule(_console(), answer, _messages())
 
 
+@main.command("pre-sale")
+@click.argument("file", required=False)
+@MARKETPLACE
+@AS_OF
+@AS_JSON
+def pre_sale(file: str | None, marketplace: str | None, as_of: str | None, as_json: bool) -> None:
+    """Check a planned pre-order or back-order: rules, dates, price, and what late orders would do.
+
+    FILE is JSON: the body of POST /v1/pre-sale-checks. Without FILE, or with -, it is read from standard input. The
+    options override what stands in it. Whatever the verdict, the exit code is 0.
+    """
+    from advisor.cli.offers import show_pre_sale
+    from advisor.services.offers import Offers
+
+    name, body = _read_body(file)
+    pointers = _override(body, {"marketplace": marketplace, "as_of": as_of})
+    offers = Offers(_catalog())
+    with _refusals(name, pointers):
+        answer = offers.pre_sale_checks(body, _messages())
+    if as_json:
+        _print_json(answer)
+        return
+    show_pre_sale(_console(), answer, _messages())
+
+
+@main.command()
+@click.argument("file", required=False)
+@MARKETPLACE
+@AS_OF
+@AS_JSON
+def listing(file: str | None, marketplace: str | None, as_of: str | None, as_json: bool) -> None:
+    """Check product listings: what is missing, and which published limits they pass.
+
+    FILE is JSON: the body of POST /v1/listing-checks. Without FILE, or with -, it is read from standard input. The
+    options override what stands in it. Whatever the verdict, the exit code is 0.
+    """
+    from advisor.cli.offers import show_listings
+    from advisor.services.offers import Offers
+
+    name, body = _read_body(file)
+    pointers = _override(body, {"marketplace": marketplace, "as_of": as_of})
+    offers = Offers(_catalog())
+    with _refusals(name, pointers):
+        answer = offers.listing_checks(body, _messages())
+    if as_json:
+        _print_json(answer)
+        return
+    show_listings(_console(), answer)
+
+
 FORMAT = click.Choice(FORMATS)
 
 

@@ -6,9 +6,10 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from advisor import logs
 from advisor.catalog import Catalog
 from advisor.services.calculations import Services
+from advisor.services.offers import Offers
 from advisor.settings import Settings
 from advisor.store.database import Database
-from advisor.web import api, batches, documentation, health, limits, metrics, pages, problems, sellers, webhooks
+from advisor.web import api, batches, documentation, health, limits, metrics, offers, pages, problems, sellers, webhooks
 from advisor.web.clients import Clients
 from advisor.web.stored import Id, Routes, Workspaces
 from advisor.web.watch import watched
@@ -38,6 +39,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     metrics.register(app, database)
     services = Services(catalog)
     blueprint = api.blueprint(services, settings)
+    offers.add(blueprint, Offers(catalog), settings)
     workspaces = Workspaces(settings, database)
     clients = Clients(workspaces)
     clients.register(app)

@@ -10,7 +10,18 @@ from flask_smorest import Api, Blueprint
 
 from advisor.catalog import Catalog
 from advisor.inputs import Value, component_schemas
-from advisor.messages import ADVICE_REASONS, DELIVERY_FAILURES, ERROR_CODES, REASONS, TREND_REASONS, WARNINGS
+from advisor.messages import (
+    ADVICE_REASONS,
+    DELIVERY_FAILURES,
+    ERROR_CODES,
+    LISTING_REASONS,
+    PRE_SALE_EFFECTS,
+    PRE_SALE_MARGINS,
+    PRE_SALE_REASONS,
+    REASONS,
+    TREND_REASONS,
+    WARNINGS,
+)
 from advisor.web.schemas import Problem
 from advisor.web.stored import SECURITY
 
@@ -99,6 +110,10 @@ def _codes() -> dict[str, dict[str, str]]:
         "Warnings": WARNINGS,
         "Recommendation reasons": ADVICE_REASONS,
         "Trend reasons": TREND_REASONS,
+        "Pre-sale reasons": PRE_SALE_REASONS,
+        "Pre-sale margins": PRE_SALE_MARGINS,
+        "Pre-sale effects": PRE_SALE_EFFECTS,
+        "Listing reasons": LISTING_REASONS,
         "Delivery failures": DELIVERY_FAILURES,
         "Errors": ERROR_CODES,
     }
@@ -110,8 +125,9 @@ def _document(spec: dict[str, Any]) -> dict[str, Any]:
         "Holds a marketplace seller's account against Amazon's business program and prices its fees, exactly and with "
         "sources. Money and rates are decimal texts; dates are ISO 8601; unknown fields are refused. The closed lists "
         "of codes stand with the schemas `Finding` (reasons), `Warn` (warnings), `Reason` (recommendations), "
-        "`TrendOfCriterion` (trends), `DeliveryFailure` (deliveries) and `ProblemEntry` (errors). What is stored needs "
-        "an API key; calculations are open, and a key that comes with one has to be good."
+        "`TrendOfCriterion` (trends), `PlanFinding`, `Margin` and `PreSaleEffect` (pre-sales), `ListingFinding` "
+        "(listings), `DeliveryFailure` (deliveries) and `ProblemEntry` (errors). What is stored needs an API key; "
+        "calculations are open, and a key that comes with one has to be good."
     )
     spec["components"]["schemas"].pop("PaginationMetadata", None)
     errors = list(spec["components"]["responses"].values())

@@ -1,0 +1,99 @@
+"""Show the checks of offers: a planned pre-sale with its dates and what it may cost, and listings."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+
+from advisor.cli.account import OUTCOMES
+from advisor.cli.terminal import bullet, citations, cite, heading, item, plain, print_table, table, text
+from advisor.messages import Messages
+
+Answer = Mapping[str, Any]
+
+VERDICT_STYLES = {
+    "allowed": "bold green",
+    "complete": "bold green",
+    "not_allowed": "bold red",
+    "incomplete": "bold red",
+    "undetermined": "bold yellow",
+    "not_covered": "bold",
+}
+
+
+def show_pre_sale(to: Console, answer: Answer, messages: Messages) -> None:
+    """Print the answer to a pre-sale check."""
+    sources: list[Answer] = []
+    to.print(text(f"{answer['kind']}, {answer['marketplace']}, {answer['as_of']}", "bold"))
+    to.print(text(answer["message"], VERDICT_STYLES[answer["verdict"]]))
+    _show_findings(to, answer["findings"], sources)
+    heading(to, "Dates")
+    dates = table("", "", "")
+    for one in answer["calendar"]:
+        dates.add_row(one["date"], one["weekday"], text(one["text"]))
+    print_table(to, dates)
+    for one in answer["calendar"]:
+        for day in one["skipped"]:
+            bullet(to, f"{day['date']}: {day['text']}")
+    heading(to, "Price")
+    item(to, _sign(to, answer["margin"]["outcome"]), answer["margin"]["message"])
+    if answer["effects"]:
+        heading(to, "What late and cancelled pre-orders would do")
+        for one in answer["effects"]:
+            bullet(to, f"{one['program']}: {_effect(one, messages)} {cite(one['sources'], sources)}")
+        heading(to, "That rests on")
+        for one in answer["assumptions"]:
+            bullet(to, one["text"])
+    heading(to, "Said elsewhere, and published nowhere")
+    for one in answer["not_published"]:
+        bullet(to, f"{one['label']}: {one['text']} {cite(one['sources'], sources)}")
+    citations(to, sources)
+
+
+def show_listings(to: Console, answer: Answer) -> None:
+    """Print the answer to a listing check."""
+    sources: list[Answer] = []
+    for number, one in enumerate(answer["listings"], start=1):
+        if number > 1:
+            to.print()
+        to.print(text(f"{one['ref'] or f'Listing {number}'}, {answer['marketplace']}, {answer['as_of']}", "bold"))
+        to.print(text(one["message"], VERDICT_STYLES[one["verdict"]]))
+        _show_findings(to, one["findings"], sources)
+    heading(to, "Why it matters")
+    for one in answer["doubts"]:
+        bullet(to, f"{one['text']} {cite(one['sources'], sources)}")
+    citations(to, sources)
+
+
+def _show_findings(to: Console, findings: Sequence[Answer], sources: list[Answer]) -> None:
+    """Print findings by outcome, what fails first."""
+    for outcome, (title, *_, style) in OUTCOMES.items():
+        several = [one for one in findings if one["outcome"] == outcome]
+        if not several:
+            continue
+        to.print()
+        to.print(text(title, style))
+        for one in several:
+            numbers = f" {cite(one['sources'], sources)}" if one["sources"] else ""
+            parts = [one["message"] + numbers]
+            if outcome == "missed":
+                parts += [one["consequence"], one["advice"]]
+            item(to, _sign(to, outcome), " ".join(part for part in (*parts, one["note"]) if part))
+
+
+def _sign(to: Console, outcome: str) -> str:
+    _, sign, in_ascii, _ = OUTCOMES[outcome]
+    return in_ascii if plain(to) else sign
+
+
+def _effect(one: Answer, messages: Messages) -> str:
+    """Say what pre-orders do to a criterion, and what the given share of them would."""
+    said = str(one["message"])
+    after = one["after"]
+    if after is not None:
+        said += f" With {after['events']} it would be {after['count']} of {after['of']}: {after['outcome']}."
+    for other in one["also_published"]:
+        most = "none" if other["most"] is None else other["most"]
+        bar = messages.bar(other["comparison"], messages.fraction(other["threshold"]))
+        said += f" Another source prints {bar}; within that, up to {most}."
+    return said
