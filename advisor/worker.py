@@ -16,14 +16,12 @@ from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 
-import duckdb
-
 from advisor.batch import FORMATS
 from advisor.batch.parts import join, score_part
 from advisor.batch.reading import PART_ROWS
 from advisor.batch.scoring import Scoring, Silent, Terms, opened, refuse_constants
 from advisor.catalog import Catalog
-from advisor.errors import AdvisorError, InvalidInput, StoreUnavailable, UnreadableInput
+from advisor.errors import AdvisorError, InvalidInput, Problem, StoreUnavailable, UnknownName, UnreadableInput
 from advisor.services import batches
 from advisor.services.batches import Claim, LeaseLost
 from advisor.services.sellers import Announce
@@ -174,7 +172,7 @@ class Worker:
                 self._score(held, lease)
         except (LeaseLost, Abandoned):
             self._give_back(held)
-        except (StoreUnavailable, OSError, duckdb.IOException):
+        except (StoreUnavailable, OSError):
             if self._give_back(held, self.lease_ms):  # as if it had died; others are scored meanwhile
                 raise
         return True
@@ -198,14 +196,12 @@ class Worker:
                 with self._opened(held, place, work, lease) as run:
                     done = self._score_parts(held, run, place, lease)
                     self._refuse_constants(held, run, done)
-            except duckdb.IOException:
-                raise  # of the disk, which may be well again later
-            except duckdb.Error as error:
-                log.warning("damaged file", exc_info=error)
-                detail = "Some of its rows cannot be read: the file is damaged. Write it anew, and send it again."
-                self._fail(held, UnreadableInput("not_readable", detail))
+            except UnknownName as error:  # the rule data has changed since
+                self._fail(held, InvalidInput([Problem("program", "unknown_program", error.detail)]))
                 return
             except (UnreadableInput, InvalidInput) as error:
+                if error.__cause__ is not None:
+                    log.warning("damaged file", exc_info=error)
                 self._fail(held, error)
                 return
             lease.check()

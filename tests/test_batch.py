@@ -318,6 +318,20 @@ def test_files_that_cannot_be_used(tmp_path: Path, name: str, content: bytes, sa
     assert list(tmp_path.iterdir()) == [source]
 
 
+@pytest.mark.parametrize("damage", ["a text beyond the file", "bytes cut out"])
+def test_a_damaged_parquet_file_is_refused_in_a_sentence(tmp_path: Path, damage: str) -> None:
+    source, names = tmp_path / "in.parquet", [f"A{number}" for number in range(5000)]
+    pyarrow.parquet.write_table(pa.table({"seller_id": names}), source, compression="none")
+    whole = source.read_bytes()
+    place = whole.index(b"A4000")
+    end = whole[place:] if damage.startswith("a text") else whole[place + 40 :]
+    source.write_bytes(whole[: place - 4] + b"\xff\xff\xff\x7f" + end)
+    result = CliRunner().invoke(main, ["score", str(source), "-o", str(tmp_path / "out.csv"), *OPTIONS])
+    assert result.exit_code == ExitCode.UNUSABLE, result.stderr
+    assert "Traceback" not in result.stderr and str(source) in result.stderr.splitlines()[0]
+    assert list(tmp_path.iterdir()) == [source]
+
+
 def test_a_parquet_file_without_rows(tmp_path: Path, catalog: Catalog) -> None:
     pyarrow.parquet.write_table(pa.table({"seller_id": pa.array([], pa.string())}), tmp_path / "in.parquet")
     with pytest.raises(AdvisorError, match="no rows"):

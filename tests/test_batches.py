@@ -193,6 +193,15 @@ def test_a_page_has_as_many_entries_as_are_allowed(workspace: Any, limit: str) -
     assert refusal(workspace.get("/v1/batches", query_string={"limit": limit}), 422) == "out_of_range"
 
 
+def test_results_whose_file_is_gone_are_not_found(workspace: Any, work: Work, settings: Settings) -> None:
+    batch = send(workspace).json["id"]
+    work()
+    for path in batches.folder(settings.files_dir, batch).iterdir():
+        path.unlink()
+    refusal(workspace.get(f"/v1/batches/{batch}/results"), 404)
+    refusal(workspace.get(f"/v1/batches/{batch}/rejects"), 404)
+
+
 def test_a_deleted_batch_is_gone_with_its_files(workspace: Any, work: Work, settings: Settings) -> None:
     place = send(workspace).headers["Location"]
     work()

@@ -7,9 +7,11 @@ from threading import Event, Thread
 from time import monotonic, sleep
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from sqlalchemy import update
 
 from advisor.batch.parts import score_part
 from advisor.batch.scoring import PartResult, Scoring
@@ -56,6 +58,21 @@ def make_worker(settings: Settings, database: Database, catalog: Catalog) -> Cal
 def send(workspace: Any, text: str = ACCOUNTS) -> str:
     """Send a file; returns the id of its batch."""
     sent = workspace.post("/v1/batches?as_of=2026-11-22", data=text, headers={"Content-Type": "text/csv"})
+    assert sent.status_code == 202
+    return str(sent.json["id"])
+
+
+def parquet(folder: Path) -> bytes:
+    """Write accounts as Parquet, uncompressed."""
+    names = [f"A{number}" for number in range(5000)]
+    pq.write_table(pa.table({"seller_id": names, "marketplace": ["US"] * 5000}), folder / "in", compression="none")
+    return (folder / "in").read_bytes()
+
+
+def send_parquet(workspace: Any, data: bytes) -> str:
+    """Send a Parquet file; returns the id of its batch."""
+    headers = {"Content-Type": "application/vnd.apache.parquet"}
+    sent = workspace.post("/v1/batches?as_of=2026-11-22", data=data, headers=headers)
     assert sent.status_code == 202
     return str(sent.json["id"])
 
@@ -218,6 +235,57 @@ def test_a_batch_over_which_workers_die_is_given_up(workspace: Any, database: Da
     assert (failed["state"], failed["problem"]["code"]) == ("failed", "worker_died")
 
 
+def test_a_disk_that_fails_under_the_engine_fails_no_batch(
+    workspace: Any, make_worker: Callable[..., Worker], tmp_path: Path, clock: Clock, monkeypatch: Any
+) -> None:
+    batch = send_parquet(workspace, parquet(tmp_path))
+
+    def fails(*_: Any) -> Any:
+        raise duckdb.IOException("IO Error: Could not read from file: Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ibis.backends.duckdb.Backend.raw_sql", fails)
+        with pytest.raises(OSError, match="Input/output error"):
+            make_worker().score_next(Event())
+    assert workspace.get(f"/v1/batches/{batch}").json["state"] == "queued"
+    clock.now += LEASE
+    assert make_worker(part_rows=5000).score_next(Event())
+    assert workspace.get(f"/v1/batches/{batch}").json["state"] == "done"
+
+
+def test_what_the_engine_says_of_a_file_tells_nobody_where_it_lies(
+    workspace: Any, make_worker: Callable[..., Worker], settings: Settings, tmp_path: Path
+) -> None:
+    """Not even where what it says is cut in the middle of the path."""
+    for name in ("", "x" * 110):
+        worker = make_worker(files_dir=settings.files_dir / name)
+        batch = send_parquet(workspace, parquet(tmp_path))
+        place = batches.folder(settings.files_dir, batch)
+        (place / "input").write_bytes(b"PAR1 and no more")
+        moved = batches.folder(worker.files, batch)
+        if moved != place:
+            moved.parent.mkdir(parents=True)
+            place.rename(moved)
+        assert worker.score_next(Event())
+        failed = workspace.get(f"/v1/batches/{batch}").json
+        assert (failed["state"], failed["problem"]["code"]) == ("failed", "not_parquet")
+        assert "the file" in failed["problem"]["detail"]
+        assert str(tmp_path)[:12] not in str(failed["problem"])
+
+
+def test_a_batch_whose_program_is_gone_fails_at_once(
+    workspace: Any, database: Database, make_worker: Callable[..., Worker]
+) -> None:
+    batch = send(workspace)
+    with database.writing() as connection:
+        connection.execute(update(batches.batches).values(program="forgotten"))
+    assert make_worker().score_next(Event())
+    failed = workspace.get(f"/v1/batches/{batch}").json
+    (error,) = failed["problem"]["errors"]
+    assert (failed["state"], error["pointer"], error["code"]) == ("failed", "program", "unknown_program")
+    assert "There is no program named “forgotten”. There are: enterprise-mall, " in error["detail"]
+
+
 @pytest.mark.parametrize("fault", [StoreUnavailable("down"), StoreFull("full"), OSError(28, "no space")])
 def test_a_fault_of_database_or_disk_fails_no_batch(
     workspace: Any, database: Database, make_worker: Callable[..., Worker], clock: Clock, monkeypatch: Any, fault: Any
@@ -279,14 +347,10 @@ def test_the_lease_is_renewed_while_a_part_is_scored(
 def test_a_file_that_turns_out_to_be_damaged_fails(
     workspace: Any, make_worker: Callable[..., Worker], tmp_path: Path
 ) -> None:
-    names = [f"A{number}" for number in range(5000)]
-    pq.write_table(pa.table({"seller_id": names, "marketplace": ["US"] * 5000}), tmp_path / "in", compression="none")
-    whole = (tmp_path / "in").read_bytes()
+    whole = parquet(tmp_path)
     place = whole.index(b"A4000")
     damaged = whole[: place - 4] + b"\xff\xff\xff\x7f" + whole[place:]  # a text that is longer than the file
-    headers = {"Content-Type": "application/vnd.apache.parquet"}
-    sent = workspace.post("/v1/batches?as_of=2026-11-22", data=damaged, headers=headers)
-    assert sent.status_code == 202
+    batch = send_parquet(workspace, damaged)
     assert make_worker().score_next(Event())
-    failed = workspace.get(sent.headers["Location"]).json
+    failed = workspace.get(f"/v1/batches/{batch}").json
     assert (failed["state"], failed["problem"]["code"]) == ("failed", "not_readable")

@@ -7,6 +7,7 @@ is spilled there. The directory lies beside the output, so that a finished file 
 """
 
 import csv
+import errno
 import shutil
 import sys
 import tempfile
@@ -155,12 +156,13 @@ def opened(
 ) -> Iterator["Scoring"]:
     """Read a file (None is standard input) and plan how it is scored, in the temporary directory `work`.
 
-    Raises UnreadableInput, InvalidInput or AdvisorError when the file as a whole cannot be used. The parts of a file
-    are the same whenever it is read with the same `part_rows`.
+    Raises UnreadableInput or InvalidInput when the file as a whole cannot be used, UnknownName where there is no such
+    program, and OSError of a disk that fails. The parts of a file are the same whenever it is read with the same
+    `part_rows`.
     """
     progress = progress or Silent()
     program = catalog.program(terms.program)
-    with locked_engine(work, source if source_format == "parquet" else None, threads) as engine:
+    with locked_engine(work, source if source_format == "parquet" else None, threads) as engine, _engine_faults():
         rows = _read(source, source_format, terms, work, catalog, progress, engine, part_rows)
         try:
             yield Scoring(terms, catalog, program, engine, work, rows, formats, progress)
@@ -178,14 +180,34 @@ def opened(
             raise
 
 
+@contextmanager
+def _engine_faults() -> Iterator[None]:
+    """Turn what the engine raises into what it means: the disk fails, or the file is damaged.
+
+    Raises OSError or UnreadableInput.
+    """
+    try:
+        yield
+    except duckdb.Error as error:
+        if isinstance(error, duckdb.IOException) and not _ends_too_soon(error):
+            raise OSError(errno.EIO, _first_line(error)) from error
+        detail = say("Some of this file's rows cannot be read: it is damaged. Write it anew.")
+        raise UnreadableInput("not_readable", detail) from error
+
+
+def _ends_too_soon(error: duckdb.Error) -> bool:
+    """Tell whether the file names a place behind its end, which the engine reports as a fault of the disk."""
+    return "Could not read enough bytes" in str(error)
+
+
 def look_at(source: Path, source_format: str, terms: Terms, catalog: Catalog, work: Path) -> None:
     """Read the beginning of a file, to refuse at once what cannot be used as a whole.
 
-    Raises UnreadableInput or InvalidInput.
+    Raises UnreadableInput or InvalidInput, or OSError of a disk that fails.
     """
     program = catalog.program(terms.program)
     if source_format == "parquet":
-        with locked_engine(work, source, None) as engine:
+        with locked_engine(work, source, None) as engine, _engine_faults():
             header = _read_parquet(engine, source, PART_ROWS).header
     else:
         with source.open("rb") as stream:
@@ -325,11 +347,7 @@ def _open(source: Path | None) -> Iterator[BinaryIO]:
     if source is None:
         yield sys.stdin.buffer
         return
-    try:
-        stream = source.open("rb")
-    except OSError as error:
-        raise AdvisorError(f"{source} cannot be read: {error.strerror}.") from None
-    with stream:
+    with source.open("rb") as stream:
         yield stream
 
 
@@ -340,7 +358,9 @@ def _read_parquet(engine: Backend, source: Path, part_rows: int) -> Rows:
         header = [name for name in engine.table("given").columns if name != "file_row_number"]
         ((count,),) = engine.con.execute("SELECT count(*) FROM given").fetchall()
     except duckdb.Error as error:
-        detail = say("This is no Parquet file that can be read: {reason}", reason=_first_line(error))
+        if isinstance(error, duckdb.IOException) and not _ends_too_soon(error):
+            raise
+        detail = say("This is no Parquet file that can be read: {reason}", reason=_first_line(error, source))
         raise UnreadableInput("not_parquet", detail) from None
     if not count:
         raise UnreadableInput("no_rows", say("This file has no rows."))
@@ -348,8 +368,10 @@ def _read_parquet(engine: Backend, source: Path, part_rows: int) -> Rows:
     return Rows(header, count=lasts[-1], parts=[Part(None, (last - 1) % part_rows + 1, last) for last in lasts])
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+def _first_line(error: Exception, source: Path | None = None) -> str:
+    """Give the first line of what an error says, without where the file lies: that is nobody's business."""
+    text = str(error).replace(str(source.resolve()), "the file") if source else str(error)
+    return text.splitlines()[0][:200] if text else type(error).__name__
 
 
 TEXT_OPTIONS = {

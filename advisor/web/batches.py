@@ -13,7 +13,7 @@ from werkzeug.datastructures import MultiDict
 from advisor import inputs
 from advisor.batch import FORMATS, REJECTS, scored_name
 from advisor.catalog import Catalog
-from advisor.errors import InvalidInput, Problem, Sentence, StoreUnavailable, UnreadableInput, say
+from advisor.errors import InvalidInput, NotFound, Problem, StoreUnavailable, UnreadableInput, say
 from advisor.services import batches, idempotency
 from advisor.services.batches import Order
 from advisor.services.calculations import today
@@ -167,15 +167,15 @@ def remove(workspaces: Workspaces, connection: Connection, caller: Caller, batch
 
 
 def results(workspaces: Workspaces, batch: str, target: str) -> Response:
-    """Send the results of a batch that is done, in a format."""
+    """Send the results of a batch that is done, in a format. Raises NotFound where their file is gone."""
     path = batches.folder(_files(workspaces), batch) / scored_name(target)
-    return _sent(path, MIMETYPES[target], f"{batch}.{target}")
+    return _sent(path, MIMETYPES[target], batch, target)
 
 
 def rejects(workspaces: Workspaces, batch: str) -> Response:
-    """Send the rejects of a batch that is done."""
+    """Send the rejects of a batch that is done. Raises NotFound where their file is gone."""
     path = batches.folder(_files(workspaces), batch) / REJECTS
-    return _sent(path, MIMETYPES["csv"], f"{batch}.rejects.csv")
+    return _sent(path, MIMETYPES["csv"], batch, REJECTS)
 
 
 def _files(workspaces: Workspaces) -> Path:
@@ -216,16 +216,8 @@ def _look_at(upload: Upload, order: Order, catalog: Catalog) -> None:
         look_at(upload.path, order.format, terms, catalog, work)
     except UnreadableInput as error:
         if error.code != "no_rows" or upload.size <= LOOKED_AT:  # else its rows come later than is looked at
-            raise UnreadableInput(error.code, _without_path(error.detail, upload.path)) from None
+            raise
     shutil.rmtree(work)
-
-
-def _without_path(detail: str, path: Path) -> str:
-    """Take out of a sentence where the file lies, which is nobody's business."""
-    if not isinstance(detail, Sentence):
-        return detail.replace(str(path.resolve()), "input")
-    values = {name: _without_path(one, path) if isinstance(one, str) else one for name, one in detail.values.items()}
-    return say(detail.message, **values)
 
 
 def _accepted(otherwise: str) -> str:
@@ -235,7 +227,10 @@ def _accepted(otherwise: str) -> str:
     return types[request.accept_mimetypes.best_match(offered, offered[0]) or offered[0]]
 
 
-def _sent(path: Path, mimetype: str, name: str) -> Response:
-    response = send_file(path, mimetype=mimetype, as_attachment=True, download_name=name)
+def _sent(path: Path, mimetype: str, batch: str, end: str) -> Response:
+    try:
+        response = send_file(path, mimetype=mimetype, as_attachment=True, download_name=f"{batch}.{end}")
+    except FileNotFoundError:
+        raise NotFound("batch", batch) from None
     response.headers["Cache-Control"] = "no-store"
     return response
