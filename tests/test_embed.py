@@ -45,6 +45,12 @@ def make_key(database: Database, settings: Settings) -> MakeKey:
     return make
 
 
+def made_up_key() -> str:
+    """Make a publishable key of the right form that nobody was given."""
+    body = f"pk_{'0' * 8}_{'0' * 64}"
+    return f"{body}_{keys._check(body)}"
+
+
 def ancestors(answer: TestResponse) -> list[str]:
     """List who may frame a page; nobody is nobody in each of a browser's ways to say it."""
     (policy,) = answer.headers.getlist("Content-Security-Policy")
@@ -149,9 +155,7 @@ def test_the_day_is_noted_on_which_a_key_showed_the_form(workspace: Any, make_ke
 
 
 def test_without_the_database_a_frame_with_a_key_is_a_problem_that_nobody_frames(client: FlaskClient) -> None:
-    body = f"pk_{'0' * 8}_{'0' * 64}"
-    key = f"{body}_{keys._check(body)}"
-    answer = client.get(f"/embed?key={key}", headers=PAGE)
+    answer = client.get(f"/embed?key={made_up_key()}", headers=PAGE)
     assert (answer.status_code, answer.mimetype, ancestors(answer)) == (503, "text/html", [])
     assert "Retry-After" in answer.headers
     assert client.get("/embed").status_code == 200
@@ -320,13 +324,18 @@ def test_what_is_none_of_the_choices_goes_nowhere(client: FlaskClient, name: str
     assert "onerror" not in str(element(answer))
 
 
-def test_a_key_that_nobody_may_use_is_told_and_a_secret_one_is_not_shown(workspace: Any, make_key: MakeKey) -> None:
-    revoked = make_key(origins=[SHOP])[:-1] + "g"
-    told = workspace.client.get(f"/embed/try?key={revoked}")
-    assert "No site may use this key" in told.text and "pk_" not in snippet(told)
-    secret = workspace.client.get(f"/embed/try?key={workspace.key}")
+def test_a_key_that_nobody_may_use_is_told_and_a_secret_one_is_not_shown(set_up_with: Any, make_key: MakeKey) -> None:
+    there = set_up_with(embed_origins=(OTHER,))
+    good = make_key(origins=[SHOP])
+    for wrong in (good[:-1] + "g", good[:-1], "pk_x", made_up_key()):
+        told = there.client.get("/embed/try", query_string={"key": wrong})
+        assert "No site may use this key" in told.text and "With this key" not in told.text
+        assert "Without a key it may be shown on" in told.text
+    told = there.client.get(f"/embed/try?key={good}")
+    assert f"With this key the form is shown on {SHOP} only." in told.text and OTHER not in told.text
+    secret = there.client.get(f"/embed/try?key={there.key}")
     assert "This is a secret key." in secret.text
-    assert f'value="{workspace.key}"' not in secret.text and "key=" not in snippet(secret)
+    assert f'value="{there.key}"' not in secret.text and "key=" not in snippet(secret)
 
 
 # The setting

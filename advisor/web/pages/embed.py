@@ -127,7 +127,7 @@ class Trial:
 
 def _trial(key: str) -> Trial:
     return Trial(
-        key=key if key.startswith("pk_") and keys.is_well_formed(key) else "",
+        key=key,
         view=one_of("view", VIEWS),
         marketplace=one_of("marketplace", ("", *MARKETPLACES)),
         locale=one_of("locale", ("", *(tag for tag, _ in languages()))),
@@ -155,14 +155,16 @@ def add(pages: Blueprint, workspaces: Workspaces) -> None:
     def embed_try() -> Response:
         """Show the form as a site shows it, with the snippet to copy."""
         given = request.args.get("key", "").strip()
-        trial = _trial(given)
+        origins = origins_of(workspaces, given)
+        trial = _trial(given if origins else "")
         response = page(
             "embed_try.html",
             section="embed",
             trial=trial,
             given=given,
             is_secret=given.startswith("sk_"),
-            origins=origins_of(workspaces, trial.key) if trial.key else workspaces.settings.embed_origins,
+            origins=origins,
+            without_key=workspaces.settings.embed_origins,
             home=_own_origin(),
             places=[(place, say(PLACES[place])) for place in MARKETPLACES],
         )
