@@ -141,7 +141,7 @@ class _Visit:
         try:
             checked = self.services.checked(body, self.messages)
         except InvalidInput as error:
-            form.refuse(error.problems)
+            form.refuse_all(error.problems)
             return None
         return {"view": self.view, "locale": self.messages.tag, "body": body, **checked}
 

@@ -4,17 +4,16 @@ Names of fields are those of a file's columns where there is one (`late_shipment
 kept as it is; nothing that is unknown is guessed.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from advisor.catalog import Catalog
-from advisor.domain.fees import FeeSchedule
 from advisor.domain.program import MARKETPLACES, Fact, Level, Metric, Program, rules_in_force
-from advisor.errors import Problem, Sentence, say
+from advisor.errors import say
 from advisor.messages import CHOICES, LABELS, PLACES, TEXTS, Messages
-from advisor.web.pages.typed import Mistyped, read_amount, read_count, read_percent
+from advisor.web.pages.entries import Entries, one_of_words
 
 ACCOUNT, NUMBERS, PRICES = "account", "numbers", "prices"
 STEPS = (ACCOUNT, NUMBERS, PRICES)
@@ -117,29 +116,21 @@ def ask(program: Program, marketplace: str, day: date, fulfillment: str) -> list
     return list(found.values())
 
 
-class Form:
+class Form(Entries):
     """A form as somebody filled it in. `read` says what it means, and what is wrong with it."""
 
     def __init__(self, catalog: Catalog, typed: Mapping[str, str], day: date, messages: Messages) -> None:
+        super().__init__(typed, messages)
         self.catalog = catalog
-        self.typed = dict(typed)
         self.day = day
-        self.messages = messages
-        self.marketplace = _one_of(self.typed.get("marketplace"), MARKETPLACES, "US")
-        self.program = catalog.program(_one_of(self.typed.get("program"), catalog.program_ids, catalog.program_ids[0]))
+        self.marketplace = one_of_words(self.typed.get("marketplace"), MARKETPLACES, "US")
+        self.program = catalog.program(
+            one_of_words(self.typed.get("program"), catalog.program_ids, catalog.program_ids[0])
+        )
         self.questions = ask(self.program, self.marketplace, day, self.typed.get(FULFILLMENT, ""))
-        self.schedule: FeeSchedule = catalog.schedule(self.marketplace)
-        self.errors: dict[str, str] = {}
-        self.unsure: set[str] = set()
-        self.echoes: dict[str, str] = {}
-        self.read_as: dict[str, str] = {}
-        self._pointers: dict[str, str] = {}
+        self.schedule = catalog.schedule(self.marketplace)
 
     # What is shown
-
-    def value(self, name: str) -> str:
-        """Give what was typed into a field."""
-        return self.typed.get(name, "")
 
     def options(self, question: Question) -> list[tuple[str, str]]:
         """List the answers to a question of yes and no, or of listed words."""
@@ -306,7 +297,7 @@ class Form:
         for name in ASKED_FIRST:
             if self.value(name) not in ("", UNKNOWN):
                 body["facts"][name] = self.value(name)
-                self._pointers[f"/facts/{name}"] = name
+                self.pointers[f"/facts/{name}"] = name
         if NUMBERS in steps:
             for question in self.questions:
                 self._read_question(question, body)
@@ -319,19 +310,19 @@ class Form:
         if isinstance(subject, Fact):
             given = self.value(name).strip()
             if given not in ("", UNKNOWN):
-                self._pointers[f"/facts/{name}"] = name
+                self.pointers[f"/facts/{name}"] = name
                 body["facts"][name] = self._fact(subject, name, given)
             return
         how = self.how(question)
         seen: dict[str, Any] = {}
         if how == "rate":
-            seen["rate"] = self._percent(f"{name}_rate", missing=_GIVE_RATE)
+            seen["rate"] = self.percent(f"{name}_rate", missing=_GIVE_RATE)
         elif how == "counts":
             is_rate = subject.kind == "rate"
             nothing = is_rate and not (self.value(f"{name}_count").strip() or self.value(f"{name}_of").strip())
-            seen["count"] = self._count(f"{name}_count", missing=_GIVE_BOTH if nothing else _GIVE_COUNT)
+            seen["count"] = self.count(f"{name}_count", missing=_GIVE_BOTH if nothing else _GIVE_COUNT)
             if is_rate and not nothing:
-                seen["of"] = self._count(f"{name}_of", missing=_GIVE_OF)
+                seen["of"] = self.count(f"{name}_of", missing=_GIVE_OF)
                 self._check_pair(name, seen)
         else:
             return
@@ -340,14 +331,14 @@ class Form:
         seen |= {"window_days": question.window_days, "segment": question.segment}
         several = body["metrics"].setdefault(subject.key, [])
         pointer = f"/metrics/{subject.key}/{len(several)}"
-        self._pointers |= {f"{pointer}/{part}": f"{name}_{part}" for part in ("count", "of", "rate")}
-        self._pointers[pointer] = f"{name}_{'rate' if how == 'rate' else 'count'}"
+        self.pointers |= {f"{pointer}/{part}": f"{name}_{part}" for part in ("count", "of", "rate")}
+        self.pointers[pointer] = f"{name}_{'rate' if how == 'rate' else 'count'}"
         several.append(seen)
 
     def _check_pair(self, name: str, seen: Mapping[str, int | None]) -> None:
         count, of = seen["count"], seen["of"]
         if count is not None and of is not None and count > of:
-            self._refuse(
+            self.refuse(
                 f"{name}_count",
                 say("There cannot be {count} of {of}. Type at most {of} here, or a larger total.", count=count, of=of),
             )
@@ -356,15 +347,15 @@ class Form:
         if fact.kind == "boolean":
             return given == "true"
         if fact.kind == "integer":
-            return self._count(name)
+            return self.count(name)
         return given
 
     def _read_prices(self, body: dict[str, Any]) -> None:
         if self.value("established_in") not in ("", UNKNOWN):
             body["established_in"] = self.value("established_in")
-            self._pointers["/established_in"] = "established_in"
-        body["fixed_monthly_cost"] = self._amount("fixed_monthly_cost")
-        self._pointers["/fixed_monthly_cost"] = "fixed_monthly_cost"
+            self.pointers["/established_in"] = "established_in"
+        body["fixed_monthly_cost"] = self.amount("fixed_monthly_cost")
+        self.pointers["/fixed_monthly_cost"] = "fixed_monthly_cost"
         lines: list[dict[str, Any]] = []
         for number in self.lines:
             names = set(self.line_fields(number)) - {f"line_{number}_fulfillment"}
@@ -374,25 +365,25 @@ class Form:
 
     def want_product(self) -> None:
         """Refuse a form without a product: fees alone are asked for."""
-        self._refuse("line_1_category", _CHOOSE_CATEGORY)
+        self.refuse("line_1_category", _CHOOSE_CATEGORY)
 
     def _read_line(self, here: str, pointer: str) -> dict[str, Any]:
         line: dict[str, Any] = {}
         if self.value(f"{here}category") == "":
-            self._refuse(f"{here}category", _CHOOSE_CATEGORY)
+            self.refuse(f"{here}category", _CHOOSE_CATEGORY)
         else:
             line["category"] = self.value(f"{here}category")
         for name in LINE_AMOUNTS:
             missing = say("Type the price that a buyer pays for one.") if name == "price" else None
-            line[name] = self._amount(here + name, missing)
+            line[name] = self.amount(here + name, missing)
         for name in LINE_RATES:
-            line[name] = self._percent(here + name, places=6)
-        line["current_monthly_units"] = self._count(f"{here}current_monthly_units")
+            line[name] = self.percent(here + name, places=6)
+        line["current_monthly_units"] = self.count(f"{here}current_monthly_units")
         line["fulfillment"] = self.value(f"{here}fulfillment") or None
-        self._pointers |= {f"{pointer}/{name}": here + name for name in line}
+        self.pointers |= {f"{pointer}/{name}": here + name for name in line}
         line["scenarios"] = list(self._read_scenarios(here, pointer)) or None
         line["quantity_discounts"] = list(self._read_discounts(here, pointer)) or None
-        self._pointers[pointer] = f"{here}category"
+        self.pointers[pointer] = f"{here}category"
         return line
 
     def _read_scenarios(self, here: str, pointer: str) -> Iterator[dict[str, Any]]:
@@ -404,22 +395,22 @@ class Form:
                 continue
             scenario: dict[str, Any] = {"name": name or self.messages.say(say("Scenario {number}", number=row))}
             if len(name) > LONGEST_NAME:
-                self._refuse(f"{own}name", say("Type a name of at most {most} characters.", most=LONGEST_NAME))
+                self.refuse(f"{own}name", say("Type a name of at most {most} characters.", most=LONGEST_NAME))
             if units and uplift:
-                self._refuse(f"{own}uplift", say("Type either the units or the increase, not both."))
+                self.refuse(f"{own}uplift", say("Type either the units or the increase, not both."))
             elif uplift:
-                scenario["uplift"] = self._percent(f"{own}uplift", most=10_000, places=6)
+                scenario["uplift"] = self.percent(f"{own}uplift", most=10_000, places=6)
                 if self.value(f"{here}current_monthly_units").strip() == "":
-                    self._refuse(
+                    self.refuse(
                         f"{here}current_monthly_units",
                         say("Type how many you sell a month now: a scenario is an increase of that."),
                     )
             else:
                 missing = say("Type the additional units a month of this scenario, or the increase in percent.")
-                scenario["monthly_units"] = self._count(f"{own}units", missing=missing)
+                scenario["monthly_units"] = self.count(f"{own}units", missing=missing)
             place = f"{pointer}/scenarios/{count}"
             parts = {"monthly_units": "units", "uplift": "uplift", "name": "name"}
-            self._pointers |= {f"{place}/{key}": own + part for key, part in parts.items()}
+            self.pointers |= {f"{place}/{key}": own + part for key, part in parts.items()}
             count += 1
             yield scenario
 
@@ -431,85 +422,20 @@ class Form:
             if not (quantity or rate or price):
                 continue
             offer: dict[str, Any] = {}
-            offer["min_quantity"] = self._count(f"{own}quantity", missing=say("Type the quantity from which it holds."))
+            offer["min_quantity"] = self.count(f"{own}quantity", missing=say("Type the quantity from which it holds."))
             if rate and price:
-                self._refuse(f"{own}price", say("Type either the discount or the price, not both."))
+                self.refuse(f"{own}price", say("Type either the discount or the price, not both."))
             elif rate:
-                offer["discount_rate"] = self._percent(f"{own}rate", places=6)
+                offer["discount_rate"] = self.percent(f"{own}rate", places=6)
             else:
-                offer["unit_price"] = self._amount(
+                offer["unit_price"] = self.amount(
                     f"{own}price", say("Type the discount in percent, or the price for one.")
                 )
             place = f"{pointer}/quantity_discounts/{count}"
             parts = {"min_quantity": "quantity", "discount_rate": "rate", "unit_price": "price"}
-            self._pointers |= {f"{place}/{key}": own + part for key, part in parts.items()}
+            self.pointers |= {f"{place}/{key}": own + part for key, part in parts.items()}
             count += 1
             yield offer
-
-    def _count(self, name: str, missing: Sentence | None = None) -> int | None:
-        given = self.value(name)
-        if not given.strip():
-            self._missing(name, missing)
-            return None
-        try:
-            count = read_count(given)
-        except Mistyped as error:
-            self._wrong(name, error)
-            return None
-        self._echo(name, given, self.messages.number(count))
-        return count
-
-    def _percent(self, name: str, most: int = 100, places: int = 9, missing: Sentence | None = None) -> str | None:
-        given = self.value(name)
-        if not given.strip():
-            self._missing(name, missing)
-            return None
-        try:
-            fraction = read_percent(given, self.value(f"{name}_sure") == "true", most, places)
-        except Mistyped as error:
-            self._wrong(name, error)
-            return None
-        self._echo(name, given, self.messages.fraction(fraction))
-        return fraction
-
-    def _amount(self, name: str, missing: Sentence | None = None) -> str | None:
-        given = self.value(name)
-        if not given.strip():
-            self._missing(name, missing)
-            return None
-        try:
-            amount = read_amount(given, self.schedule.decimals)
-        except Mistyped as error:
-            self._wrong(name, error)
-            return None
-        self._echo(name, given, self.messages.money(amount, self.schedule.currency))
-        return amount
-
-    def _refuse(self, name: str, sentence: str) -> None:
-        self.errors.setdefault(name, self.messages.say(sentence))
-
-    def _missing(self, name: str, sentence: Sentence | None) -> None:
-        if sentence is not None:
-            self._refuse(name, sentence)
-
-    def _wrong(self, name: str, error: Mistyped) -> None:
-        self._refuse(name, error.sentence)
-        if error.unsure:
-            self.unsure.add(name)
-
-    def _echo(self, name: str, given: str, read: str) -> None:
-        """Note how a number was read, and say so where that is not what was typed."""
-        self.read_as[name] = read
-        if given.strip() != read:
-            self.echoes[name] = self.messages.say(say("We read this as {value}.", value=read))
-
-    def refuse(self, problems: list[Problem]) -> None:
-        """Put what the service found wrong beside the fields that it came from."""
-        for problem in problems:
-            pointer = problem.pointer
-            while pointer and pointer not in self._pointers:
-                pointer = pointer.rpartition("/")[0]
-            self._refuse(self._pointers.get(pointer, "main"), problem.detail)
 
     @property
     def first_wrong_step(self) -> str | None:
@@ -533,7 +459,3 @@ _CHOOSE_CATEGORY = say("Choose the fee category of this product.")
 _GIVE_BOTH = say("Type how many there were, and of how many in all. If you do not know, choose “I do not know”.")
 _GIVE_OF = say("Type how many there were in all. If you do not know, choose “I do not know”.")
 _GIVE_RATE = say("Type the rate in percent. If you do not know it, choose “I do not know”.")
-
-
-def _one_of(given: str | None, allowed: Sequence[str], default: str) -> str:
-    return given if given is not None and given in allowed else default
