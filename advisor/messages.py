@@ -336,6 +336,88 @@ SPANS = {
     "between": "{least} to {most}",
 }
 
+# What a red line found. {label} is the name of the rule, {matched} what was found in the text.
+POLICY_REASONS = {
+    "address_suffix": "“{matched}” has the suffix of an e-mail or web address.",
+    "bare_domain": "“{matched}” is the name of a web site outside of Amazon.",
+    "cancellation_asked": "“{matched}” asks the buyer to cancel.",
+    "carrier_link": "“{matched}” is a link to a carrier. It is allowed only if completing the order needs it.",
+    "complaint_kept_away": "“{matched}” asks unhappy buyers not to leave a review, or to write to you before they do.",
+    "contact_invitation": "“{matched}” invites the buyer to talk outside of Amazon's messages.",
+    "data_kept_too_long": "Personal data of buyers is kept for {days} days after shipment; {limit} are allowed.",
+    "disguised_domain": "“{matched}” is the name of a web site in disguise.",
+    "disguised_email": "“{matched}” is an e-mail address in disguise.",
+    "dispatched_late": "This order had to be dispatched by {due}, within {limit} business days of its confirmation.",
+    "duplicate_listing": "The product with the number {gtin} is already listed as {asin}.",
+    "email_address": "“{matched}” is an e-mail address.",
+    "media_pre_sale": "Media of this kind may not be offered in advance: {category}.",
+    "messenger_id": "“{matched}” names an account of a messenger.",
+    "messenger_invitation": "“{matched}” invites the buyer to a messenger.",
+    "multi_pack_dearer": "The pack costs more per unit than a single one.",
+    "newsletter": "“{matched}” asks the buyer to follow, subscribe or join.",
+    "offer": "“{matched}” makes an offer for other orders.",
+    "only_another_source": "{label}: the source that judges here does not forbid this, but another one does.",
+    "only_if_happy": "“{matched}” asks only happy buyers for a review.",
+    "only_thanks": "This message says thank you, or that you are there to help, and nothing else.",
+    "order_confirmed": "“{matched}” confirms an order or its shipment, which Amazon does itself.",
+    "other_products": "“{matched}” draws attention to other products.",
+    "own_orders": "Own products are ordered, or orders are paid for.",
+    "phone_kept": "Phone numbers of buyers are not disposed of after the order is processed.",
+    "phone_number": "“{matched}” is a phone number.",
+    "phone_used_otherwise": "Phone numbers of buyers are used for something other than the carrier's label.",
+    "positive_review_asked": "“{matched}” asks for a good review.",
+    "price_claim": "“{matched}” speaks of a price or a discount.",
+    "qr_code": "“{matched}” leads off Amazon by a code to scan.",
+    "rank_claim": "“{matched}” advertises how well the product sells or ranks.",
+    "repeated_request": "Order {order_id} was asked for a review more than {limit} times.",
+    "review_change_asked": "“{matched}” asks to change or remove a review.",
+    "reward_for_review": "“{matched}” offers something for a review.",
+    "sent_too_late": "The order was completed {days} days before this message; {limit} are allowed.",
+    "several_accounts": "There are {number} selling accounts without permission.",
+    "several_accounts_unexplained": "There are {number} selling accounts. Whether Amazon permitted them is not given.",
+    "shipping_excessive": "Shipping costs over {share} more than the carrier's standard rate.",
+    "shipping_offer": "“{matched}” speaks of shipping.",
+    "site_invitation": "“{matched}” leads the buyer to a place outside of Amazon.",
+    "social_media": "“{matched}” leads the buyer to social media.",
+    "spelled_phone_number": "“{matched}” is a phone number in words.",
+    "time_limited": "“{matched}” speaks of availability, or urges to buy.",
+    "trademark": "“{matched}” is a trademark of somebody else.",
+    "type_in_another_list": "The type {message_type} stands only in an older list of the Messaging API.",
+    "type_not_listed": "The type {message_type} is none of the Messaging API.",
+    "web_address": "“{matched}” is a web address outside of Amazon.",
+}
+
+POLICY_VERDICTS = {
+    "prohibited": "Prohibited: at least one red line is crossed.",
+    "doubtful": "Doubtful: no red line is crossed for certain, but something has to be looked at.",
+    "nothing_found": "Nothing was found by what was checked. What was not checked is listed.",
+    "not_covered": "Not covered: at least one rule does not hold for this marketplace and date, and nothing else was found.",
+}
+
+POLICY_PERMISSIONS = {
+    "breaks_a_rule": "This may not go out as it is.",
+    "doubtful": "Look at what was found before this goes out.",
+    "nothing_found": "Nothing was found that speaks against it.",
+    "not_covered": "No rule covers this marketplace and date.",
+}
+
+POLICY_UNCHECKED = {
+    "language_not_covered": "Wording is checked in English and Chinese only. Links and addresses were looked for all the same.",
+    "not_covered": "{label}: no rule holds for this marketplace and date.",
+    "not_in_text": "A text does not tell.",
+    "not_provided": "{label}: what this depends on is not given.",
+    "script_not_covered": "Most of this text is in a script whose wording is not checked. Links and addresses were looked for all the same.",
+}
+
+MEDIA_CATEGORIES = {
+    "books": "books",
+    "music": "music",
+    "video": "video",
+    "dvd": "DVD",
+    "video_games": "video games",
+    "other": "other media",
+}
+
 DELIVERY_FAILURES = {
     "answered_4xx": "The receiver answered with a status from 400 to 499. After 410 the endpoint is disabled.",
     "answered_5xx": "The receiver answered with a status from 500 to 599.",

@@ -24,6 +24,8 @@ from advisor.messages import (
     DELIVERY_FAILURES,
     ERROR_CODES,
     LISTING_REASONS,
+    POLICY_REASONS,
+    POLICY_UNCHECKED,
     PRE_SALE_EFFECTS,
     PRE_SALE_MARGINS,
     PRE_SALE_REASONS,
@@ -62,6 +64,8 @@ def names_and_codes(catalog: Catalog) -> dict[str, list[str]]:
         "Pre-sale margins": PRE_SALE_MARGINS,
         "Pre-sale effects": PRE_SALE_EFFECTS,
         "Listing reasons": LISTING_REASONS,
+        "Red line reasons": POLICY_REASONS,
+        "What is not checked": POLICY_UNCHECKED,
         "Delivery failures": DELIVERY_FAILURES,
         "Errors": ERROR_CODES,
     }
@@ -88,7 +92,7 @@ def keys_of(value: Any, free: bool = False) -> set[str]:
     if not isinstance(value, dict):
         return set()
     mine = set() if free else set(value)
-    named = ("metric", "fact", "home", "groups")
+    named = ("metric", "fact", "home", "groups", "fold", "words", "hosts")
     return mine.union(
         *(keys_of(inner, free=key in named and isinstance(inner, dict)) for key, inner in value.items()),
     )
@@ -163,7 +167,7 @@ def test_the_changelog_has_this_version() -> None:
 
 def test_every_sample_is_tried() -> None:
     tried = {"accounts.csv", "advice.json", "assessment.json", "fee-estimate.json", "seller.json", "snapshot.json"}
-    tried |= {"pre-sale.json", "listing.json"}
+    tried |= {"pre-sale.json", "listing.json", "policy.json"}
     assert {path.name for path in SAMPLES.iterdir()} == tried
 
 
@@ -202,6 +206,18 @@ def test_the_sample_of_a_pre_sale(client: FlaskClient) -> None:
 def test_the_sample_of_a_listing(client: FlaskClient) -> None:
     (listing,) = posted(client, "/v1/listing-checks", "listing.json")["listings"]
     assert (listing["verdict"], listing["missing"]) == ("incomplete", ["description", "attributes"])
+
+
+def test_the_sample_of_a_policy_check(client: FlaskClient) -> None:
+    answer = posted(client, "/v1/policy-checks", "policy.json")
+    assert answer["verdict"] == "prohibited"
+    found = [(one["text_index"], one["rule"], one["matched"]) for one in answer["findings"] if one["matched"]]
+    assert found == [
+        (0, "email-address", "anna (at) example [dot] com"),
+        (2, "email-style-name", "ExampleTools.com"),
+    ]
+    assert [one["permitted"] for one in answer["permitted"]] == [False, True, False]
+    assert [one["fact"] for one in answer["findings"] if one["fact"]] == ["/facts/shipping/0"]
 
 
 def test_the_samples_of_a_seller_and_its_snapshot(workspace: Any) -> None:

@@ -21,12 +21,14 @@ from advisor.catalog.programs import (
     read_sources,
     read_vocabulary,
 )
+from advisor.catalog.red_lines import read_red_lines
 from advisor.catalog.tables import open_file
 from advisor.domain.advice import CitedShare
 from advisor.domain.fees import FeeSchedule
 from advisor.domain.listing import ListingRules
 from advisor.domain.presale import PreSaleRules
 from advisor.domain.program import MARKETPLACES, Program, Vocabulary
+from advisor.domain.red_lines import RedLines
 from advisor.domain.sources import Dated, Source
 from advisor.errors import DataError, DataProblem, UnknownName
 
@@ -105,6 +107,12 @@ class Catalog:
         return read_listing(open_file(self.data_dir / file, file), self.sources)
 
     @cached_property
+    def red_lines(self) -> RedLines:
+        """What may not be written and done, by marketplace."""
+        file = "policies/red-lines.toml"
+        return read_red_lines(open_file(self.data_dir / file, file), self.sources)
+
+    @cached_property
     def program_ids(self) -> list[str]:
         """Every program's id; `enterprise-mall` first."""
         found = sorted(path.stem for path in (self.data_dir / "programs").glob("*.toml"))
@@ -140,6 +148,7 @@ class Catalog:
             lambda: self.cited_share,
             lambda: self.pre_sale,
             lambda: self.listing,
+            lambda: self.red_lines,
             *(partial(self.program, name) for name in self.program_ids),
             *(partial(self.schedule, place) for place in MARKETPLACES),
         ]
@@ -160,6 +169,11 @@ class Catalog:
                     if threshold.validity.end is None:
                         place = f"{criterion.id} in {', '.join(sorted(threshold.marketplaces))}"
                         yield Confirmation(f"programs/{name}.toml", place, _last_read(threshold.bar.sources))
+        for line in self.red_lines.rules:
+            for part in line.blocks:
+                if part.validity.end is None:
+                    place = f"rule {line.id} in {', '.join(sorted(part.marketplaces))}"
+                    yield Confirmation("policies/red-lines.toml", place, _last_read(part.bar.sources))
         for rule in self.pre_sale.rules:
             for held in rule.blocks:
                 if held.validity.end is None:

@@ -342,6 +342,31 @@ def listing(file: str | None, marketplace: str | None, as_of: str | None, as_jso
     show_listings(_console(), answer)
 
 
+@main.command()
+@click.argument("file", required=False)
+@MARKETPLACE
+@AS_OF
+@AS_JSON
+def policy(file: str | None, marketplace: str | None, as_of: str | None, as_json: bool) -> None:
+    """Check messages, listings, business names and declared facts against the red lines.
+
+    FILE is JSON: the body of POST /v1/policy-checks. Without FILE, or with -, it is read from standard input. The
+    options override what stands in it. Whatever is found, the exit code is 0.
+    """
+    from advisor.cli.red_lines import show
+    from advisor.services.red_lines import RedLineChecks
+
+    name, body = _read_body(file)
+    pointers = _override(body, {"marketplace": marketplace, "as_of": as_of})
+    checks = RedLineChecks(_catalog())
+    with _refusals(name, pointers):
+        answer = checks.policy_checks(body, _messages())
+    if as_json:
+        _print_json(answer)
+        return
+    show(_console(), answer)
+
+
 FORMAT = click.Choice(FORMATS)
 
 
@@ -380,8 +405,10 @@ def score(
     from advisor.cli import files
 
     started = time.perf_counter()
-    with _refusals("the file" if file == "-" else file, {}):
+    pointers: dict[str, str] = {}
+    with _refusals("the file" if file == "-" else file, pointers):
         job = files.job(file, source_format, output, output_format, program, marketplace, as_of, constants, rejects)
+        pointers |= {spelled: f"--set {name}" for name in job.constants for spelled in (name, name.lower())}
         result = files.run(job, _catalog())
     click.echo(files.closing_sentence(result, time.perf_counter() - started), err=True)
     if result.rejected:

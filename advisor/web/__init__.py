@@ -7,9 +7,23 @@ from advisor import logs
 from advisor.catalog import Catalog
 from advisor.services.calculations import Services
 from advisor.services.offers import Offers
+from advisor.services.red_lines import RedLineChecks
 from advisor.settings import Settings
 from advisor.store.database import Database
-from advisor.web import api, batches, documentation, health, limits, metrics, offers, pages, problems, sellers, webhooks
+from advisor.web import (
+    api,
+    batches,
+    documentation,
+    health,
+    limits,
+    metrics,
+    offers,
+    pages,
+    problems,
+    red_lines,
+    sellers,
+    webhooks,
+)
 from advisor.web.clients import Clients
 from advisor.web.stored import Id, Routes, Workspaces
 from advisor.web.watch import watched
@@ -40,6 +54,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     services = Services(catalog)
     blueprint = api.blueprint(services, settings)
     offers.add(blueprint, Offers(catalog), settings)
+    red_lines.add(blueprint, RedLineChecks(catalog), settings)
     workspaces = Workspaces(settings, database)
     clients = Clients(workspaces)
     clients.register(app)

@@ -15,6 +15,8 @@ from advisor.messages import (
     DELIVERY_FAILURES,
     ERROR_CODES,
     LISTING_REASONS,
+    POLICY_REASONS,
+    POLICY_UNCHECKED,
     PRE_SALE_EFFECTS,
     PRE_SALE_MARGINS,
     PRE_SALE_REASONS,
@@ -114,6 +116,8 @@ def _codes() -> dict[str, dict[str, str]]:
         "Pre-sale margins": PRE_SALE_MARGINS,
         "Pre-sale effects": PRE_SALE_EFFECTS,
         "Listing reasons": LISTING_REASONS,
+        "Red line reasons": POLICY_REASONS,
+        "What is not checked": POLICY_UNCHECKED,
         "Delivery failures": DELIVERY_FAILURES,
         "Errors": ERROR_CODES,
     }
@@ -126,8 +130,9 @@ def _document(spec: dict[str, Any]) -> dict[str, Any]:
         "sources. Money and rates are decimal texts; dates are ISO 8601; unknown fields are refused. The closed lists "
         "of codes stand with the schemas `Finding` (reasons), `Warn` (warnings), `Reason` (recommendations), "
         "`TrendOfCriterion` (trends), `PlanFinding`, `Margin` and `PreSaleEffect` (pre-sales), `ListingFinding` "
-        "(listings), `DeliveryFailure` (deliveries) and `ProblemEntry` (errors). What is stored needs an API key; "
-        "calculations are open, and a key that comes with one has to be good."
+        "(listings), `PolicyFinding` and `NotChecked` (red lines), `DeliveryFailure` (deliveries) and `ProblemEntry` "
+        "(errors). What is stored needs an API key; calculations are open, and a key that comes with one has to be "
+        "good."
     )
     spec["components"]["schemas"].pop("PaginationMetadata", None)
     errors = list(spec["components"]["responses"].values())

@@ -1,0 +1,194 @@
+"""Compile the patterns of the data, and refuse those that are wrong or could be slow.
+
+A pattern is tried at every place of a text. So that the time grows with the length of the text and no faster, what one
+try may cost is bounded before the pattern is ever used: no repetition is without a limit, and the ways in which
+repetitions and alternatives can be combined are counted. Nested repetitions multiply, and are refused long before they
+matter, unless they are possessive (`{0,3}+`) and never give anything back.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+# The most steps that one try of a pattern may take, and the most characters that it may look at.
+MOST_STEPS = 20_000
+MOST_CHARACTERS = 2_000
+_TOO_MANY = 10**12
+_NAMED = re.compile(r"\{([a-z][a-z_]*)\}")
+
+
+class UnusablePattern(Exception):
+    """A pattern is not a regular expression, or could be slow. The text says what is allowed."""
+
+
+def expand(pattern: str, words: Mapping[str, str]) -> str:
+    """Put named fragments, written {name}, into a pattern."""
+
+    def fragment(match: re.Match[str]) -> str:
+        if match[1] not in words:
+            raise UnusablePattern(f"{{{match[1]}}} names no list of [words] above it")
+        return words[match[1]]
+
+    return _NAMED.sub(fragment, pattern)
+
+
+def compile_pattern(pattern: str) -> re.Pattern[str]:
+    """Compile a pattern; raises UnusablePattern."""
+    if pattern != pattern.casefold().replace("(?p<host>", "(?P<host>"):
+        raise UnusablePattern("it has capital letters; texts are compared in small letters")
+    try:
+        compiled = re.compile(pattern, re.ASCII)
+        parsed = re._parser.parse(pattern, re.ASCII)  # type: ignore[attr-defined]
+    except re.error as error:
+        raise UnusablePattern(f"it is no regular expression: {error}") from None
+    _, steps, width, _ = _cost(parsed)
+    if steps > MOST_STEPS:
+        raise UnusablePattern(
+            f"one try may take {steps} steps, more than {MOST_STEPS}: make inner repetitions possessive, such as "
+            "{0,3}+, or shorter"
+        )
+    if width > MOST_CHARACTERS:
+        raise UnusablePattern(f"one try may look at {width} characters, more than {MOST_CHARACTERS}")
+    return compiled
+
+
+def has_host(pattern: re.Pattern[str]) -> bool:
+    """Say whether it has the group `host`."""
+    return "host" in pattern.groupindex
+
+
+# What stands for a character that no pattern names. Sets of characters are kept over ASCII, named ones and this.
+_OTHER = 0x10FFFF
+_ANY = frozenset({*range(128), _OTHER})
+_CATEGORIES = {
+    "CATEGORY_DIGIT": frozenset(map(ord, "0123456789")),
+    "CATEGORY_SPACE": frozenset(map(ord, " \t\n\r\f\v")),
+    "CATEGORY_WORD": frozenset(ord(one) for one in map(chr, range(128)) if one.isalnum() or one == "_"),
+}
+_Set = frozenset[int]
+
+
+class _Cost(NamedTuple):
+    """The ways in which something can match at one place, the steps to try them all, and the characters looked at.
+
+    `first` are the characters it can begin with; None if it can match nothing at all.
+    """
+
+    ways: int
+    steps: int
+    width: int
+    first: _Set | None
+
+
+def _cost(items: Any) -> _Cost:
+    """Work out the cost of a sequence, from its end on: what follows decides what giving back can lead to."""
+    after = _Cost(1, 0, 0, None)
+    for kind, value in reversed(list(items)):
+        one = _cost_of(str(kind), value)
+        ways = one.ways
+        # Of one kind of character repeated, giving some back leads nowhere if what follows begins with another kind.
+        if str(kind) in ("MAX_REPEAT", "MIN_REPEAT") and after.first and len(value[2]) == 1:
+            repeated = _characters(str(value[2][0][0]), value[2][0][1])
+            if repeated is not None and not _meet(repeated, after.first):
+                ways = 1
+        first = one.first
+        if first is None:
+            first = after.first
+        elif str(kind) in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT") and value[0] == 0:
+            first = None if after.first is None else first | after.first
+        after = _Cost(
+            min(ways * after.ways, _TOO_MANY),
+            min(one.steps + ways * after.steps, _TOO_MANY),
+            one.width + after.width,
+            first,
+        )
+    return after
+
+
+def _cost_of(kind: str, value: Any) -> _Cost:
+    characters = _characters(kind, value)
+    if characters is not None:
+        return _Cost(1, 1, 1, characters)
+    if kind == "AT":
+        return _Cost(1, 1, 0, None)
+    if kind == "SUBPATTERN":
+        return _cost(value[3])
+    if kind == "BRANCH":
+        return _branches([_cost(branch) for branch in value[1]])
+    if kind in ("ASSERT", "ASSERT_NOT"):
+        inner = _cost(value[1])
+        return _Cost(1, max(inner.steps, 1), inner.width, None)
+    if kind == "ATOMIC_GROUP":
+        return _cost(value)._replace(ways=1)
+    if kind in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
+        return _repeated(kind, *value)
+    raise UnusablePattern("it refers back to what it matched, which is not allowed")
+
+
+def _branches(each: list[_Cost]) -> _Cost:
+    """Only alternatives that can begin with the same character can match at the same place; others take one step."""
+    anywhere = sum(one.ways for one in each if one.first is None)
+    steps = sum(max(one.steps, 1) for one in each if one.first is None)
+    by_first: dict[int, int] = {}
+    steps_by_first: dict[int, int] = {}
+    for one in each:
+        for character in one.first or ():
+            by_first[character] = by_first.get(character, 0) + one.ways
+            steps_by_first[character] = steps_by_first.get(character, 0) + one.steps
+    empty = any(one.first is None for one in each)
+    return _Cost(
+        anywhere + max(by_first.values(), default=0) or 1,
+        len(each) + steps + max(steps_by_first.values(), default=0),
+        max(one.width for one in each),
+        None if empty else frozenset().union(*(one.first or frozenset() for one in each)),
+    )
+
+
+def _repeated(kind: str, least: int, most: int, items: Any) -> _Cost:
+    if str(most) == "MAXREPEAT":
+        raise UnusablePattern("it repeats something without a limit: write {0,40} for *, and {1,40} for +")
+    inner = _cost(items)
+    steps, so_far, ways = 0, 1, 0
+    for number in range(most + 1):
+        if number >= least:
+            ways += so_far
+        steps += so_far * inner.steps
+        so_far *= inner.ways
+        if so_far > _TOO_MANY:
+            raise UnusablePattern("its repetitions are nested: make the inner one possessive, such as {0,3}+")
+    # What is possessive goes on with the first way that fits, and gives nothing back.
+    if kind == "POSSESSIVE_REPEAT":
+        return _Cost(1, (most + 1) * max(inner.steps, 1), most * inner.width, inner.first)
+    return _Cost(ways, steps, most * inner.width, inner.first)
+
+
+def _characters(kind: str, value: Any) -> _Set | None:
+    """Give the characters that one element of a pattern stands for, if it stands for one character."""
+    if kind == "LITERAL":
+        return frozenset({value})
+    if kind == "NOT_LITERAL":
+        return _ANY - {value}
+    if kind == "ANY":
+        return _ANY - {10}
+    if kind != "IN":
+        return None
+    found: set[int] = set()
+    items = list(value)
+    negated = str(items[0][0]) == "NEGATE"
+    for one, what in items[negated:]:
+        if str(one) == "LITERAL":
+            found.add(what)
+        elif str(one) == "RANGE":
+            found |= {*range(what[0], min(what[1], what[0] + 5000) + 1)}
+        else:
+            found |= _CATEGORIES.get(str(what), _ANY)
+    return frozenset(_ANY - found) if negated else frozenset(found)
+
+
+def _meet(one: _Set, two: _Set) -> bool:
+    """Say whether two sets have a character in common. A character that one does not name is any other to it."""
+
+    def rest(names: _Set) -> bool:
+        return any(name > 127 and name != _OTHER for name in names)
+
+    return bool(one & two) or (_OTHER in one and rest(two)) or (_OTHER in two and rest(one))

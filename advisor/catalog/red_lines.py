@@ -1,0 +1,209 @@
+"""Read data/policies/red-lines.toml into domain objects."""
+
+import re
+from collections.abc import Mapping
+
+from advisor.catalog.patterns import UnusablePattern, compile_pattern, expand, has_host
+from advisor.catalog.tables import Table, check_sequence
+from advisor.domain.declared import FACTS
+from advisor.domain.plain_text import Folding
+from advisor.domain.program import MARKETPLACES
+from advisor.domain.red_lines import (
+    KINDS,
+    MESSAGE,
+    SEVERITIES,
+    Bar,
+    Block,
+    Gap,
+    MessageTypes,
+    Pattern,
+    RedLines,
+    Rule,
+    Shield,
+)
+from advisor.domain.sources import Source
+
+Sources = Mapping[str, Source]
+
+# The facts of a message, and the one that is looked for in texts; the others are compared by the domain.
+OF_MESSAGES = ("message_type", "order_completed_on")
+IN_TEXTS = "third_party_trademarks"
+FACT_NAMES = (*FACTS, *OF_MESSAGES, IN_TEXTS)
+LONGEST_REACH = 400
+
+
+def read_red_lines(top: Table, sources: Sources) -> RedLines:
+    """Read the file; what is wrong with a pattern is said at its key."""
+    reader = _Reader(top, sources)
+    types = top.table("message_types")
+    message_types = MessageTypes(
+        listed=types.words("listed"),
+        also_listed=types.words("also_listed") if types.has("also_listed") else (),
+        sources=types.sources(sources),
+        note=types.text_or_none("note"),
+    )
+    types.close()
+    rules = tuple(reader.rule(table) for table in top.tables("rule", name_by="id"))
+    ids = [rule.id for rule in rules]
+    for repeated in sorted({one for one in ids if ids.count(one) > 1}):
+        top.problem(f"rule[{repeated}]", "this id stands twice; each rule has its own")
+    for rule in rules:
+        for other in sorted(rule.yields_to - set(ids)):
+            top.problem(f"rule[{rule.id}].yields_to", f"found {other!r}, which is no rule")
+    shields = []
+    for table in top.tables("shield"):
+        pattern = reader.compiled(table, "find")
+        shields.append(Shield(pattern, frozenset(table.words("rules", ids))))
+        table.close()
+    gaps = []
+    for table in top.tables("gap", name_by="id"):
+        gaps.append(Gap(table.text("id"), table.text("label"), table.text("text"), table.sources(sources)))
+        table.close()
+    lines = RedLines(reader.languages, Folding(reader.folding), message_types, rules, tuple(shields), tuple(gaps))
+    top.close()
+    return lines
+
+
+class _Reader:
+    """What the rules of the file share: languages, look-alikes, named fragments and hosts."""
+
+    def __init__(self, top: Table, sources: Sources) -> None:
+        self.sources = sources
+        self.languages = top.words("languages")
+        self.folding = self._look_alikes(top.table("fold"))
+        self.words = self._words(top.table("words"))
+        hosts = top.table("hosts")
+        self.hosts = {name: frozenset(hosts.words(name)) for name in hosts.values}
+
+    def _look_alikes(self, table: Table) -> dict[str, str]:
+        """Read which characters look like a letter: a text of them by that letter."""
+        found: dict[str, str] = {}
+        for plain in table.values:
+            for character in table.text(plain):
+                if found.setdefault(character, plain) != plain:
+                    table.problem(plain, f"found {character!r}, which stands under another letter too")
+        return found
+
+    def _words(self, table: Table) -> dict[str, str]:
+        """Read named lists of alternatives; one may use those above it."""
+        found: dict[str, str] = {}
+        for name in table.values:
+            try:
+                several = [expand(one, found) for one in table.words(name)]
+                found[name] = f"(?:{'|'.join(several)})"
+                compile_pattern(found[name])
+            except UnusablePattern as error:
+                table.problem(name, str(error))
+                found[name] = "(?:x)"
+        return found
+
+    def compiled(self, table: Table, key: str, pattern: str | None = None) -> re.Pattern[str]:
+        """Compile the pattern at a key."""
+        try:
+            return compile_pattern(expand(table.text(key) if pattern is None else pattern, self.words))
+        except UnusablePattern as error:
+            table.problem(key, str(error))
+            return re.compile("x")
+
+    def _optional(self, table: Table, key: str) -> re.Pattern[str] | None:
+        return self.compiled(table, key) if table.has(key) else None
+
+    def _hosts(self, table: Table, key: str) -> frozenset[str]:
+        return frozenset().union(
+            *(self.hosts[name] for name in table.words(key, list(self.hosts)) if name in self.hosts)
+        )
+
+    def rule(self, table: Table) -> Rule:
+        """Read one rule."""
+        fact = table.choice("fact", FACT_NAMES) if table.has("fact") else None
+        in_text = fact is None or fact == IN_TEXTS
+        kinds = frozenset(table.words("kinds", KINDS)) if in_text else frozenset[str]()
+        blocks = [self._block(block) for block in table.tables("block")]
+        rule = Rule(
+            id=table.text("id"),
+            label=table.text("label"),
+            summary=table.text("summary"),
+            text=table.text("text"),
+            why=table.text("why"),
+            kinds=kinds,
+            fact=fact,
+            proactive=table.flag("proactive") if table.has("proactive") else False,
+            yields_to=frozenset(table.words("yields_to")) if table.has("yields_to") else frozenset(),
+            patterns=tuple(self._pattern(one, kinds) for one in table.tables("pattern")),
+            blocks=tuple(blocks),
+        )
+        if not blocks:
+            table.problem("block", "this rule has no [[rule.block]]; give it at least one")
+        if (fact is None) != bool(rule.patterns):
+            table.problem("pattern", "a rule has either a fact or patterns [[rule.pattern]]")
+        if rule.proactive and MESSAGE not in kinds:
+            table.problem("proactive", "only a rule about messages can be about proactive ones")
+        for place in MARKETPLACES:
+            check_sequence(table, place, [block for block in blocks if place in block.marketplaces])
+        table.close()
+        return rule
+
+    def _block(self, table: Table) -> Block:
+        block = Block(
+            marketplaces=frozenset(table.words("marketplaces", MARKETPLACES)),
+            validity=table.validity(),
+            severity=table.choice("severity", SEVERITIES),
+            basis=table.choice("basis", ("official", "guideline")),
+            bar=self._bar(table),
+            also_published=tuple(self._also(one) for one in table.tables("also_published")),
+            consequence=table.text_or_none("consequence"),
+        )
+        table.close()
+        return block
+
+    def _also(self, table: Table) -> Bar:
+        bar = self._bar(table)
+        table.close()
+        return bar
+
+    def _bar(self, table: Table) -> Bar:
+        return Bar(
+            limit=table.integer("limit", 0, 10_000) if table.has("limit") else None,
+            share_ppm=table.percent("share") if table.has("share") else None,
+            allowed=frozenset(table.words("among")) if table.has("among") else frozenset(),
+            sources=table.sources(self.sources),
+            note=table.text_or_none("note"),
+        )
+
+    def _pattern(self, table: Table, kinds: frozenset[str]) -> Pattern:
+        together = table.has("together")
+        if together == table.has("find"):
+            table.problem("find", "a pattern has either `find` or `together`")
+        if together:
+            parts = tuple(self.compiled(table, "together", one) for one in table.words("together"))
+        else:
+            parts = (self.compiled(table, "find"),)
+        if together and len(parts) < 2:
+            table.problem("together", "found one pattern; there are at least two, or it is `find`")
+        hosts = self._hosts(table, "hosts") if table.has("hosts") else None
+        not_hosts = self._hosts(table, "not_hosts") if table.has("not_hosts") else frozenset[str]()
+        if (hosts or not_hosts) and not has_host(parts[0]):
+            table.problem("find", "it has no group (?P<host>...), which `hosts` and `not_hosts` look at")
+        digits = None
+        if table.has("digits"):
+            inner = table.table("digits")
+            digits = (inner.integer("least", 1, 100), inner.integer("most", 1, 100))
+            inner.close()
+        pattern = Pattern(
+            reason=table.text("reason"),
+            parts=parts,
+            kinds=frozenset(table.words("kinds", sorted(kinds))) if table.has("kinds") else kinds,
+            marketplaces=frozenset(table.words("marketplaces", MARKETPLACES))
+            if table.has("marketplaces")
+            else frozenset(MARKETPLACES),
+            languages=table.words("languages", self.languages) if table.has("languages") else (),
+            whole=table.flag("whole") if table.has("whole") else False,
+            reach=table.integer("reach", 1, LONGEST_REACH) if together else 0,
+            needs=self._optional(table, "needs"),
+            without=self._optional(table, "without"),
+            hosts=hosts,
+            not_hosts=not_hosts,
+            digits=digits,
+        )
+        table.close()
+        return pattern

@@ -1,0 +1,52 @@
+"""Show what the red lines say: what was found and what to do instead, then what could not be checked."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+
+from advisor.cli.terminal import bullet, citations, cite, heading, item, plain, text
+
+Answer = Mapping[str, Any]
+
+VERDICT_STYLES = {
+    "prohibited": "bold red",
+    "doubtful": "bold yellow",
+    "nothing_found": "bold green",
+    "not_covered": "bold",
+}
+# By severity: its sign, and the sign in ASCII.
+SIGNS = {"prohibited": ("✗", "x"), "doubtful": ("?", "?")}
+
+
+def show(to: Console, answer: Answer) -> None:
+    """Print the answer to a policy check."""
+    sources: list[Answer] = []
+    to.print(text(f"{answer['marketplace']}, {answer['as_of']}", "bold"))
+    to.print(text(answer["message"], VERDICT_STYLES[answer["verdict"]]))
+    for permission in answer["permitted"]:
+        number = permission["text_index"]
+        heading(to, f"Text {number + 1} ({permission['kind']}): {permission['message']}")
+        for one in answer["findings"]:
+            if one["text_index"] == number:
+                _show_finding(to, one, sources)
+    of_facts = [one for one in answer["findings"] if one["fact"] is not None]
+    if of_facts:
+        heading(to, "Declared facts")
+        for one in of_facts:
+            _show_finding(to, one, sources)
+    if answer["unchecked"]:
+        heading(to, "Not checked")
+        for one in answer["unchecked"]:
+            place = "" if one["text_index"] is None else f"Text {one['text_index'] + 1}: "
+            bullet(to, place + one["message"])
+    citations(to, sources)
+
+
+def _show_finding(to: Console, one: Answer, sources: list[Answer]) -> None:
+    sign = SIGNS[one["severity"]][plain(to)]
+    place = f"{one['start']}-{one['end']}: " if one["start"] is not None else ""
+    if one["fact"] is not None:
+        place = f"{one['fact']}: "
+    parts = [f"{place}{one['message']} {one['advice']} {cite(one['sources'], sources)}", one["note"]]
+    item(to, sign, " ".join(part for part in parts if part))

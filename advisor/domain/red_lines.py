@@ -1,0 +1,453 @@
+"""Hold messages, listings, business names and declared facts against the red lines of a marketplace.
+
+Every rule is deterministic: a pattern of the data that matches, or a declared fact that is compared. A finding says
+where (code points of the text as it was sent, or a pointer to the fact), by which rule and why, as codes and numbers.
+"""
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from itertools import accumulate
+
+from advisor.domain.declared import FACTS, Compare, Declared
+from advisor.domain.plain_text import Folding, PlainText
+from advisor.domain.sources import Source, Validity, in_force
+
+KINDS = ("message", "listing_title", "listing_bullet", "listing_description", "business_name")
+PROHIBITED, DOUBTFUL = "prohibited", "doubtful"
+SEVERITIES = (PROHIBITED, DOUBTFUL)
+MESSAGE = "message"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pattern:
+    """What gives a breach away in a plain text.
+
+    With one part every match is a breach; with several, one match of each in one sentence, each at most `reach` away
+    from the first part's. `whole`: the part has to match all of the text. `needs` and `without` are looked for inside
+    of what was matched (of several parts: in the sentence around it). `hosts`: the group `host` is one of these or
+    below one; `not_hosts`: it is none. `digits`: how many digits it has, at least and at most.
+    """
+
+    reason: str
+    parts: tuple[re.Pattern[str], ...]
+    kinds: frozenset[str]
+    marketplaces: frozenset[str]
+    languages: tuple[str, ...]
+    whole: bool = False
+    reach: int = 0
+    needs: re.Pattern[str] | None = None
+    without: re.Pattern[str] | None = None
+    hosts: frozenset[str] | None = None
+    not_hosts: frozenset[str] = frozenset()
+    digits: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bar:
+    """What a rule holds declared facts against; which of them it has depends on the fact. `share_ppm` is a rate."""
+
+    limit: int | None
+    share_ppm: int | None
+    allowed: frozenset[str]
+    sources: tuple[Source, ...]
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """A rule for some marketplaces and days."""
+
+    marketplaces: frozenset[str]
+    validity: Validity
+    severity: str
+    basis: str
+    bar: Bar
+    also_published: tuple[Bar, ...]
+    consequence: str | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rule:
+    """One red line. `fact` names what is declared; a rule without one looks at texts of its `kinds`.
+
+    `yields_to`: a finding that lies within one of those rules is part of it. `proactive`: it holds for messages that
+    answer no question of the buyer.
+    """
+
+    id: str
+    label: str
+    summary: str
+    text: str
+    why: str
+    kinds: frozenset[str]
+    fact: str | None
+    proactive: bool
+    yields_to: frozenset[str]
+    patterns: tuple[Pattern, ...]
+    blocks: tuple[Block, ...]
+
+    def block(self, marketplace: str, day: date) -> Block | None:
+        """Pick the block that holds there on that day."""
+        return in_force((one for one in self.blocks if marketplace in one.marketplaces), day)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shield:
+    """What looks like a breach of some rules and is none, such as an order number."""
+
+    pattern: re.Pattern[str]
+    rules: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MessageTypes:
+    """The closed list of types of messages, and those that only another source lists."""
+
+    listed: tuple[str, ...]
+    also_listed: tuple[str, ...]
+    sources: tuple[Source, ...]
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gap:
+    """A published rule that nothing here can check, and why."""
+
+    id: str
+    label: str
+    text: str
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RedLines:
+    """All of them. `languages` are those whose wording the patterns know."""
+
+    languages: tuple[str, ...]
+    folding: Folding
+    message_types: MessageTypes
+    rules: tuple[Rule, ...]
+    shields: tuple[Shield, ...]
+    gaps: tuple[Gap, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text to check. `reply`: it answers a question of the buyer; None is unknown, and taken for no."""
+
+    kind: str
+    text: str
+    language: str | None = None
+    message_type: str | None = None
+    reply: bool | None = None
+    order_completed_on: date | None = None
+    sent_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One breach. Of a text: its index and span; of a fact: a pointer to it below `facts`.
+
+    `also` gives for each other published bar of the block whether it is broken too.
+    """
+
+    rule: Rule
+    block: Block
+    severity: str
+    reason: str
+    text_index: int | None = None
+    start: int | None = None
+    end: int | None = None
+    pointer: str | None = None
+    values: Mapping[str, object] = field(default_factory=dict)
+    also: tuple[bool, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unchecked:
+    """What could not be checked: a rule, a text or both, and why."""
+
+    reason: str
+    rule: Rule | None = None
+    text_index: int | None = None
+    gap: Gap | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """Whether a text may go out, as far as it was checked; None where that is doubtful or unknown."""
+
+    text_index: int
+    permitted: bool | None
+    reason: str
+    type_listed: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What the red lines say."""
+
+    findings: tuple[Finding, ...]
+    permissions: tuple[Permission, ...]
+    unchecked: tuple[Unchecked, ...]
+
+
+def check(lines: RedLines, marketplace: str, as_of: date, texts: Sequence[Text], declared: Declared) -> Checked:
+    """Hold texts and declared facts against the red lines of a marketplace and day."""
+    active = [(rule, rule.block(marketplace, as_of)) for rule in lines.rules]
+    findings: list[Finding] = []
+    unchecked: list[Unchecked] = []
+    kinds = {text.kind for text in texts}
+    for rule, block in active:
+        compare = FACTS.get(rule.fact or "")
+        given = rule.fact is not None and compare is not None and declared.has(rule.fact)
+        if block is None:
+            if given or rule.kinds & kinds:
+                unchecked.append(Unchecked("not_covered", rule))
+        elif compare is not None and given:
+            findings.extend(_of_fact(rule, block, compare, declared, as_of))
+        elif compare is not None:
+            unchecked.append(Unchecked("not_provided", rule))
+    here = [(rule, block) for rule, block in active if block is not None]
+    for index, text in enumerate(texts):
+        plain = lines.folding.plain(text.text)
+        findings.extend(_in_text(lines, here, index, text, plain, declared, marketplace))
+        findings.extend(_of_message(lines, here, index, text, as_of))
+        unchecked.extend(_not_read(lines, here, index, text, plain))
+    if texts:
+        unchecked.extend(Unchecked("not_in_text", gap=gap) for gap in lines.gaps)
+    order = {rule.id: number for number, rule in enumerate(lines.rules)}
+    findings.sort(
+        key=lambda one: (
+            one.text_index is None,
+            one.text_index or 0,
+            one.start if one.start is not None else -1,
+            one.end or 0,
+            order[one.rule.id],
+            one.pointer or "",
+        )
+    )
+    covered = any(block is not None for _, block in active)
+    permissions = [_permission(lines, index, text, findings, covered) for index, text in enumerate(texts)]
+    return Checked(tuple(findings), tuple(permissions), tuple(unchecked))
+
+
+# Facts
+
+
+def _of_fact(rule: Rule, block: Block, compare: Compare, declared: Declared, as_of: date) -> Iterator[Finding]:
+    """Compare a fact with the block's bar and with what else is published: broken there alone is doubtful."""
+    broken = {breach.pointer: breach for breach in compare(declared, block.bar, as_of)}
+    others = [{breach.pointer: breach for breach in compare(declared, bar, as_of)} for bar in block.also_published]
+    every = broken.copy()
+    for other in others:
+        every = other | every
+    for pointer, breach in every.items():
+        severity = DOUBTFUL if breach.doubtful or pointer not in broken else block.severity
+        reason = breach.reason if pointer in broken else "only_another_source"
+        also = tuple(pointer in other for other in others)
+        yield Finding(rule, block, severity, reason, pointer=pointer, values=breach.values, also=also)
+
+
+def _of_message(
+    lines: RedLines, rules: Sequence[tuple[Rule, Block]], index: int, text: Text, as_of: date
+) -> Iterator[Finding]:
+    """Compare what is declared of a message: its type, and when it is sent."""
+    if text.kind != MESSAGE:
+        return
+    for rule, block in rules:
+        if rule.fact == "message_type" and text.message_type is not None:
+            values: dict[str, object] = {"message_type": text.message_type}
+            if text.message_type in lines.message_types.also_listed:
+                yield Finding(rule, block, DOUBTFUL, "type_in_another_list", index, values=values)
+            elif text.message_type not in lines.message_types.listed:
+                yield Finding(rule, block, block.severity, "type_not_listed", index, values=values)
+        elif rule.fact == "order_completed_on" and text.order_completed_on is not None and not text.reply:
+            days = ((text.sent_on or as_of) - text.order_completed_on).days
+            if block.bar.limit is not None and days > block.bar.limit:
+                values = {"days": days, "limit": block.bar.limit}
+                yield Finding(rule, block, block.severity, "sent_too_late", index, values=values)
+
+
+# Texts
+
+
+def _in_text(
+    lines: RedLines,
+    rules: Sequence[tuple[Rule, Block]],
+    index: int,
+    text: Text,
+    plain: PlainText,
+    declared: Declared,
+    marketplace: str,
+) -> list[Finding]:
+    found: list[tuple[Rule, Block, list[tuple[int, int, str]]]] = []
+    shields: dict[Shield, list[tuple[int, int]]] = {}
+    for rule, block in rules:
+        if text.kind not in rule.kinds or (rule.proactive and text.reply):
+            continue
+        spans = []
+        for pattern in rule.patterns:
+            if text.kind in pattern.kinds and marketplace in pattern.marketplaces:
+                spans += [(start, end, pattern.reason) for start, end in _matches(pattern, plain)]
+        if rule.fact == "third_party_trademarks":
+            spans += _trademarks(lines.folding, plain, declared.third_party_trademarks or ())
+        if not spans:
+            continue
+        for shield in lines.shields:
+            if rule.id in shield.rules:
+                if shield not in shields:
+                    shields[shield] = [one.span() for one in shield.pattern.finditer(plain.text)]
+                spans = _outside(spans, shields[shield])
+        found.append((rule, block, _merge(spans)))
+    by_rule = {rule.id: [(start, end) for start, end, _ in spans] for rule, _, spans in found}
+    findings = []
+    for rule, block, spans in found:
+        stronger = sorted(span for other in rule.yields_to for span in by_rule.get(other, ()))
+        reaches = list(accumulate((end for _, end in stronger), max))
+        for start, end, reason in spans:
+            before = bisect_left(stronger, (start + 1, 0))
+            if before and reaches[before - 1] >= end:
+                continue
+            first, last = plain.span(start, end)
+            findings.append(Finding(rule, block, block.severity, reason, index, first, last))
+    return findings
+
+
+def _matches(pattern: Pattern, plain: PlainText) -> Iterator[tuple[int, int]]:
+    """Find where a pattern matches, in plain positions."""
+    if pattern.whole:
+        match = pattern.parts[0].fullmatch(plain.text)
+        if match and plain.text:
+            yield match.span()
+        return
+    if len(pattern.parts) > 1:
+        yield from _together(pattern, plain)
+        return
+    for match in pattern.parts[0].finditer(plain.text):
+        start, end = match.span()
+        matched = match[0]
+        if start == end or (pattern.needs and not pattern.needs.search(matched)):
+            continue
+        if pattern.without and pattern.without.search(matched):
+            continue
+        if pattern.hosts is not None and not below(match["host"], pattern.hosts):
+            continue
+        if pattern.not_hosts and below(match["host"], pattern.not_hosts):
+            continue
+        if pattern.digits and not pattern.digits[0] <= sum(map(str.isdigit, matched)) <= pattern.digits[1]:
+            continue
+        yield start, end
+
+
+def _together(pattern: Pattern, plain: PlainText) -> Iterator[tuple[int, int]]:
+    """Find the first part with one match of each other part near it in its sentence, the nearest one."""
+    others = []
+    for part in pattern.parts[1:]:
+        spans = [match.span() for match in part.finditer(plain.text)]
+        if not spans:
+            return
+        others.append((spans, [start for start, _ in spans]))
+    for match in pattern.parts[0].finditer(plain.text):
+        start, end = match.span()
+        sentence = plain.sentence(start)
+        first, last = start, end
+        for spans, starts in others:
+            near = bisect_left(starts, start)
+            around = [spans[at] for at in (near - 1, near) if 0 <= at < len(spans)]
+            around = [
+                (one, two)
+                for one, two in around
+                if plain.sentence(one) == sentence and one - end <= pattern.reach and start - two <= pattern.reach
+            ]
+            if not around:
+                break
+            one, two = min(around, key=lambda span: (max(span[0] - end, start - span[1]), span))
+            first, last = min(first, one), max(last, two)
+        else:
+            if pattern.without:
+                low = plain.breaks[sentence - 1] + 1 if sentence else 0
+                high = plain.breaks[sentence] if sentence < len(plain.breaks) else len(plain.text)
+                low, high = max(low, first - pattern.reach), min(high, last + pattern.reach)
+                if pattern.without.search(plain.text, low, high):
+                    continue
+            yield first, last
+
+
+def below(host: str, hosts: frozenset[str]) -> bool:
+    """Say whether a host is one of these or lies below one of them."""
+    labels = host.strip(".").split(".")
+    return any(".".join(labels[number:]) in hosts for number in range(len(labels)))
+
+
+def _trademarks(folding: Folding, plain: PlainText, names: Sequence[str]) -> list[tuple[int, int, str]]:
+    found = []
+    for name in names:
+        wanted = folding.plain(name).text.strip()
+        start = plain.text.find(wanted) if wanted else -1
+        while start >= 0:
+            end = start + len(wanted)
+            before, after = plain.text[start - 1 : start], plain.text[end : end + 1]
+            if not (_joined(before, wanted[0]) or _joined(wanted[-1], after)):
+                found.append((start, end, "trademark"))
+            start = plain.text.find(wanted, end)
+    return found
+
+
+def _joined(one: str, two: str) -> bool:
+    """Say whether two neighbors are of one word: only scripts with blanks between words have such."""
+    return bool(one and two) and all(each.isascii() and each.isalnum() for each in (one, two))
+
+
+def _outside(spans: list[tuple[int, int, str]], shielded: list[tuple[int, int]]) -> list[tuple[int, int, str]]:
+    """Leave out what overlaps a shielded stretch; those are in order and do not overlap each other."""
+    starts = [start for start, _ in shielded]
+    kept = []
+    for start, end, reason in spans:
+        at = bisect_left(starts, end) - 1
+        if at < 0 or shielded[at][1] <= start:
+            kept.append((start, end, reason))
+    return kept
+
+
+def _merge(spans: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
+    """Join what overlaps; the reason is that of the stretch that begins first, the longest of them."""
+    merged: list[tuple[int, int, str]] = []
+    for start, end, reason in sorted(spans, key=lambda one: (one[0], -one[1])):
+        if merged and start < merged[-1][1]:
+            first, last, earlier = merged[-1]
+            merged[-1] = (first, max(last, end), earlier)
+        else:
+            merged.append((start, end, reason))
+    return merged
+
+
+def _not_read(
+    lines: RedLines, rules: Sequence[tuple[Rule, Block]], index: int, text: Text, plain: PlainText
+) -> Iterator[Unchecked]:
+    if not any(text.kind in rule.kinds for rule, _ in rules):
+        return
+    if text.language is not None and text.language not in lines.languages:
+        yield Unchecked("language_not_covered", text_index=index)
+        return
+    letters = [one for one in plain.text if one.isalpha()]
+    known = sum(1 for one in letters if one.isascii() or "\u3400" <= one <= "\u9fff")
+    if 2 * known < len(letters):
+        yield Unchecked("script_not_covered", text_index=index)
+
+
+def _permission(lines: RedLines, index: int, text: Text, findings: Sequence[Finding], covered: bool) -> Permission:
+    severities = {one.severity for one in findings if one.text_index == index}
+    listed = None
+    if text.message_type is not None:
+        listed = text.message_type in lines.message_types.listed
+    if PROHIBITED in severities:
+        return Permission(index, False, "breaks_a_rule", listed)
+    if not covered:
+        return Permission(index, None, "not_covered", listed)
+    if severities:
+        return Permission(index, None, "doubtful", listed)
+    return Permission(index, True, "nothing_found", listed)
