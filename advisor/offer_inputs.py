@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from marshmallow import RAISE
+from marshmallow import RAISE, ValidationError
 
 from advisor.catalog import Catalog
 from advisor.domain.assessment import Account
@@ -152,11 +152,18 @@ class Attributes(Value):
                 longest=LONGEST_NAME,
             )
             raise refuse("wrong_length", detail)
-        text = LongText()
-        return {name: "" if one is None else text.read(one) for name, one in value.items()}
+        text, found, errors = LongText(), {}, {}
+        for name, one in value.items():
+            try:
+                found[name] = "" if one is None else text.read(one)
+            except ValidationError as error:
+                errors[name] = error.messages
+        if errors:
+            raise ValidationError(errors)
+        return found
 
 
-class ListingSchema(Strict):
+class ProductListingSchema(Strict):
     """One product's listing. What is left out is unknown; what is empty is missing."""
 
     ref = Text()
@@ -175,7 +182,7 @@ class ListingCheckRequest(Strict):
 
     marketplace = Marketplace(required=True)
     as_of = Day()
-    listings = Several(Inner(ListingSchema), required=True, metadata={"minItems": 1, "maxItems": MOST_LINES})
+    listings = Several(Inner(ProductListingSchema), required=True, metadata={"minItems": 1, "maxItems": MOST_LINES})
 
 
 _PRE_SALE, _LISTINGS = PreSaleRequest(), ListingCheckRequest()
