@@ -19,7 +19,7 @@ from advisor.domain.advice import AdviceLine, QuantityDiscount, Scenario
 from advisor.domain.assessment import Account, Observation, Slot
 from advisor.domain.fees import CHANNELS, FeeLine, FeeSchedule
 from advisor.domain.numbers import HIGHEST_AMOUNT, HIGHEST_COUNT, HIGHEST_UNITS, PPB, PPM, format_decimal, parse_decimal
-from advisor.domain.program import MARKETPLACES, Fact, FactValue, Metric, Program, Vocabulary
+from advisor.domain.program import DEFAULT_PROGRAM, MARKETPLACES, Fact, FactValue, Metric, Program, Vocabulary
 from advisor.errors import LONGEST_NAME_SHOWN, InvalidInput, Problem, Sentence, say
 from advisor.outbound import LONGEST_URL, Failure, Network, check_url
 from advisor.strict_json import MOST_PROBLEMS, NUL, escape
@@ -937,7 +937,7 @@ def _assessment(catalog: Catalog, data: Mapping[str, Any], today: date) -> Asses
     problems: list[Problem] = []
     names = data.get("programs")
     if names is None:
-        names = ["enterprise-mall"]
+        names = [DEFAULT_PROGRAM]
     check_programs(catalog, names, problems)
     vocabulary = catalog.vocabulary
     facts = _facts(vocabulary, data.get("facts") or {}, problems)

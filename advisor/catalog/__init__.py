@@ -27,7 +27,7 @@ from advisor.domain.advice import CitedShare
 from advisor.domain.fees import FeeSchedule
 from advisor.domain.listing import ListingRules
 from advisor.domain.presale import PreSaleRules
-from advisor.domain.program import MARKETPLACES, Program, Vocabulary
+from advisor.domain.program import DEFAULT_PROGRAM, MARKETPLACES, Program, Vocabulary
 from advisor.domain.red_lines import RedLines
 from advisor.domain.sources import Dated, Source
 from advisor.errors import DataError, DataProblem, UnknownName
@@ -114,9 +114,9 @@ class Catalog:
 
     @cached_property
     def program_ids(self) -> list[str]:
-        """Every program's id; `enterprise-mall` first."""
+        """Every program's id; the one that is meant where none is named comes first."""
         found = sorted(path.stem for path in (self.data_dir / "programs").glob("*.toml"))
-        return sorted(found, key=lambda name: name != "enterprise-mall")
+        return sorted(found, key=lambda name: name != DEFAULT_PROGRAM)
 
     def program(self, name: str) -> Program:
         """Load a program; raises UnknownName."""

@@ -9,6 +9,7 @@ from functools import lru_cache
 from advisor.domain.sources import Source, Validity, in_force
 
 MARKETPLACES = ("US", "CA", "MX", "UK", "DE", "FR", "IT", "ES", "JP", "IN", "AU")
+DEFAULT_PROGRAM = "enterprise-mall"  # the one that is meant where none is named
 
 FactValue = bool | int | date | str
 

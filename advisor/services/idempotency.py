@@ -20,7 +20,6 @@ from advisor.store.tables import idempotency_records
 
 LEASE_MS = 60_000
 KEPT_MS = 72 * 3_600_000
-LONGEST_KEY = 255
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from advisor import inputs
 from advisor.catalog import Catalog
-from advisor.domain.program import Verdict
+from advisor.domain.program import DEFAULT_PROGRAM, Verdict
 from advisor.errors import InvalidInput, Problem, say
 from advisor.services import sellers, webhooks
 from advisor.services.idempotency import Reply
@@ -28,7 +28,7 @@ def add(routes: Routes, catalog: Catalog) -> None:
     """Add the routes."""
     read_program = inputs.once(inputs.read_program(catalog))
     program = parameter(
-        "program", "The program that is meant; enterprise-mall when left out.", enum=catalog.program_ids
+        "program", f"The program that is meant; {DEFAULT_PROGRAM} when left out.", enum=catalog.program_ids
     )
     only = parameter("program", "Only assessments by this program.", enum=catalog.program_ids)
 
@@ -85,7 +85,7 @@ def add(routes: Routes, catalog: Catalog) -> None:
         """
         given = read_query("verdict", "group", "marketplace", "sort", "limit", "cursor", program=read_program)
         tightest_first = given.pop("sort", "id") == "tightest"
-        asked = given.pop("program", "enterprise-mall")
+        asked = given.pop("program", DEFAULT_PROGRAM)
         found = sellers.listing(connection, caller.workspace, program=asked, tightest_first=tightest_first, **given)
         return reply(200, found)
 
@@ -169,7 +169,7 @@ def add(routes: Routes, catalog: Catalog) -> None:
 
         Each metric over time against its bar, its direction, and the day on which the present trend crosses the bar.
         """
-        asked = read_query(program=read_program).get("program", "enterprise-mall")
+        asked = read_query(program=read_program).get("program", DEFAULT_PROGRAM)
         return reply(200, sellers.trends(connection, catalog, caller.workspace, seller, asked, reader()))
 
 

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, request
 from sqlalchemy import Connection
 
 from advisor.catalog import Catalog
-from advisor.domain.program import MARKETPLACES, Verdict
+from advisor.domain.program import DEFAULT_PROGRAM, MARKETPLACES, Verdict
 from advisor.errors import InvalidInput
 from advisor.inputs import GROUP_LONGEST
 from advisor.messages import Messages
@@ -20,7 +20,6 @@ from advisor.web.pages.shell import language
 from advisor.web.pages.standing import VERDICTS, age, changes, days_since, labels, place, program_titles, room
 from advisor.web.stored import Workspaces
 
-USUAL_PROGRAM = "enterprise-mall"
 SORTS = ("id", "tightest")
 
 
@@ -92,7 +91,7 @@ def _wanted(catalog: Catalog) -> Wanted:
     given = request.args
     group = given.get("group", "").strip()
     return Wanted(
-        program=_one_of(given.get("program"), catalog.program_ids) or USUAL_PROGRAM,
+        program=_one_of(given.get("program"), catalog.program_ids) or DEFAULT_PROGRAM,
         verdict=_one_of(given.get("verdict"), [one.value for one in Verdict]),
         group=group if 0 < len(group) <= GROUP_LONGEST and "\0" not in group else None,
         marketplace=_one_of(given.get("marketplace"), MARKETPLACES),
