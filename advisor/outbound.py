@@ -128,7 +128,8 @@ def check_url(url: str, networks: Sequence[Network] = ()) -> Target | Failure:
         return _malformed(
             say(
                 "The host of this address is neither a full name such as hooks.example.com "
-                "nor an address in its usual form, which is four decimal numbers or, in brackets, IPv6."
+                "nor an address in its usual form, which is four decimal numbers or, in brackets, IPv6. "
+                "A short name such as localhost needs ADVISOR_WEBHOOK_NETWORKS to name its network."
             )
         )
     # Where a name leads is known once it is looked up; only with such networks can it lead to one.
@@ -249,7 +250,10 @@ def _refusal(target: Target, addresses: Sequence[Address], networks: Sequence[Ne
             continue
         if not is_public(address):
             # The address is not said: a name could otherwise be used to read the inner name server.
-            detail = say("Events are sent to public addresses only, and this one is not public.")
+            detail = say(
+                "Events are sent to public addresses only, and this one is not public. ADVISOR_WEBHOOK_NETWORKS "
+                "names networks of your own that may be reached too."
+            )
             return Failure("private_address", detail)
         if failure := _not_usual(target):
             return failure
@@ -258,9 +262,17 @@ def _refusal(target: Target, addresses: Sequence[Address], networks: Sequence[Ne
 
 def _not_usual(target: Target) -> Failure | None:
     if target.scheme != "https":
-        return Failure("not_https", say("Events are sent encrypted. Write an address that starts with https://."))
+        detail = say(
+            "Events are sent encrypted. Write an address that starts with https://. Only in the networks that "
+            "ADVISOR_WEBHOOK_NETWORKS names may it start with http://."
+        )
+        return Failure("not_https", detail)
     if target.port != PORTS["https"]:
-        return Failure("port_not_allowed", say("Events are sent to port 443. Leave the port out."))
+        detail = say(
+            "Events are sent to port 443. Leave the port out. Only in the networks that ADVISOR_WEBHOOK_NETWORKS names "
+            "may it be another."
+        )
+        return Failure("port_not_allowed", detail)
     return None
 
 

@@ -797,6 +797,22 @@ def test_another_method_is_a_405_that_names_the_right_ones(client: FlaskClient, 
     assert set(answer.headers["Allow"].split(", ")) == allowed
     if method != "HEAD":
         assert refusal(answer, 405) == []
+        assert answer.json is not None and all(one in answer.json["detail"] for one in {method, *allowed})
+
+
+@pytest.mark.parametrize(
+    ("path", "instance"),
+    [
+        ("/v1/A 1", "/v1/A%201"),
+        ("/v1/%22%3C\u00e9", "/v1/%22%3C%C3%A9"),
+        ("/v1/x:y", "/v1/x:y"),
+        ("/v1/a%25b", "/v1/a%25b"),
+    ],
+)
+def test_the_instance_of_a_problem_is_a_uri_reference(client: FlaskClient, path: str, instance: str) -> None:
+    """RFC 9457 wants one: what a URI cannot hold is percent-encoded."""
+    answer = client.get(path)
+    assert answer.json is not None and answer.json["instance"] == instance
 
 
 @pytest.mark.parametrize("path", [*POSTS, *GETS])

@@ -179,7 +179,19 @@ def test_an_endpoint_is_added_described_listed_and_deleted(workspace: Any) -> No
 def test_an_address_that_cannot_be_used_is_refused_at_once(workspace: Any, url: str, code: str) -> None:
     answer = workspace.post("/v1/webhook-endpoints", json={"url": url})
     assert refused(answer) == (422, "/url", code)
-    assert workspace.get("/v1/webhook-endpoints").json["items"] == []
+    assert workspace.get("/v1/webhook-endpoints").json == {"items": [], "next": None}
+
+
+@pytest.mark.parametrize(
+    "url", ["https://10.0.0.1/", "http://hooks.example.com/", "https://hooks.example.com:9000/", "https://localhost/"]
+)
+def test_who_tries_it_at_home_is_told_which_setting_allows_it(set_up_with: Any, url: str) -> None:
+    refused = (
+        set_up_with(webhook_networks=()).post("/v1/webhook-endpoints", json={"url": url}).json["errors"][0]["detail"]
+    )
+    assert "ADVISOR_WEBHOOK_NETWORKS" in refused
+    at_home = set_up_with(webhook_networks=(ip_network("127.0.0.0/8"),))
+    assert at_home.post("/v1/webhook-endpoints", json={"url": "http://localhost:9000/"}).status_code == 201
 
 
 def test_events_that_there_are_not_are_refused(workspace: Any) -> None:

@@ -33,10 +33,13 @@ def create(
     settings = Settings.from_environment()
     granted = () if publishable else tuple(scopes) or SCOPES
     with existing(settings) as database, database.writing() as connection:
+        known = keys.has_workspace(connection, workspace)
         key = keys.create(connection, settings.secret(), workspace, name, granted, days, origins)
     kind = "publishable key" if publishable else "secret key"
     ends = f"It expires in {days} days." if days else "It does not expire."
     click.echo(f"This is the {kind} {key.split('_')[1]} of {workspace}. {ends}", err=True)
+    if not known:
+        click.echo(f"A new workspace was made: {workspace}.", err=True)
     if publishable:
         click.echo(f"It is good from {', '.join(origins)}, and opens no stored data.", err=True)
     else:

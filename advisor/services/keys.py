@@ -122,6 +122,11 @@ def create(
     return f"{body}_{_check(body)}"
 
 
+def has_workspace(connection: Connection, name: str) -> bool:
+    """Tell whether there is a workspace of exactly that name."""
+    return connection.execute(select(workspaces.c.id).where(workspaces.c.name == name)).first() is not None
+
+
 def _live(connection: Connection, workspace_id: str, name: str, now: int) -> list[str]:
     key = api_keys.c
     same_name = select(key.id).where(key.workspace_id == workspace_id, key.name == name, key.revoked_at.is_(None))

@@ -94,7 +94,7 @@ def listing(connection: Connection, workspace: str) -> Answer:
     """List the endpoints of a workspace, oldest first."""
     rows = select(webhook_endpoints).where(_endpoint.workspace_id == workspace)
     ordered = rows.order_by(_endpoint.created_at, _endpoint.id)
-    return {"items": [_described(row) for row in connection.execute(ordered)]}
+    return {"items": [_described(row) for row in connection.execute(ordered)], "next": None}  # there are only a few
 
 
 def remove(connection: Connection, workspace: str, endpoint_id: str) -> None:

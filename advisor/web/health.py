@@ -1,5 +1,6 @@
 """Whether this server should be sent requests: /healthz says that the process is up, /readyz that all it needs is."""
 
+import logging
 import mmap
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,6 +20,10 @@ from advisor.web.language import reader
 from advisor.web.problems import RETRY_AFTER, problem
 
 DATABASE_SECONDS = 1.0
+LITTLE_ROOM = say("The files' disk has less room than ADVISOR_FREE_SPACE.")
+LITTLE_ROOM_FOR_ROWS = say("The database's disk has less room than ADVISOR_FREE_SPACE.")
+
+log = logging.getLogger("advisor.web")
 
 Found = TypeVar("Found")
 
@@ -64,7 +69,7 @@ class Readiness:
         """Say what is wrong, in whole sentences."""
         if self._draining[0]:
             return [say("The server is being stopped.")]
-        return [one for one in (self._database(), *self._rooms()) if one]
+        return [*filter(None, [self._database()]), *self._rooms()]
 
     def _database(self) -> str | None:
         try:
@@ -85,12 +90,21 @@ class Readiness:
             )
         return None
 
-    def _rooms(self) -> list[str | None]:
-        """Look at the room of the files, and of the database where that is a file: what is full can store nothing."""
-        places = [self.settings.files_dir]
+    def _rooms(self) -> list[str]:
+        """Look at the room of the files, and of the database where that is a file: what is full can store nothing.
+
+        Everybody may ask, so where that is and how much there is goes to the log.
+        """
+        places = [(self.settings.files_dir, LITTLE_ROOM)]
         if self.database.path is not None:
-            places.append(self.database.path)
-        return [disk.lack(place, self.settings.free_space) for place in places]
+            places.append((self.database.path, LITTLE_ROOM_FOR_ROWS))
+        found: list[str] = []
+        for place, sentence in places:
+            lack = disk.lack(place, self.settings.free_space)
+            if lack:
+                log.warning("not ready: %s", lack)
+                found.append(sentence)
+        return found
 
 
 @cache

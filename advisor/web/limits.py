@@ -41,8 +41,7 @@ def register(app: Flask, settings: Settings) -> None:
         )
     except ConfigurationError:
         raise AdvisorError(
-            "ADVISOR_RATE_LIMIT_STORAGE names a Redis, for which the package redis is missing: "
-            "`pip install 'seller-program-advisor[redis]'`."
+            "ADVISOR_RATE_LIMIT_STORAGE names a Redis, for which the package redis is missing: `pip install redis`."
         ) from None
     limiter.logger = logging.getLogger("advisor.limits")
     # At INFO it would log whoever is refused.

@@ -4,6 +4,7 @@ import logging
 import re
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 from flask import Flask, Response, request
@@ -32,6 +33,7 @@ from advisor.web.watch import ID_KEY
 log = logging.getLogger("advisor.web")
 
 RETRY_AFTER = "1"  # seconds
+PATH_SAFE = "/:@!$&'()*+,;="  # what RFC 3986 lets stand in a path, besides what `quote` never touches
 
 TITLES = {
     400: say("The request cannot be read"),
@@ -76,7 +78,7 @@ def body(status: int, detail: str, found: list[Problem] | None = None) -> dict[s
         "title": messages.say(TITLES.get(status) or HTTPStatus(status).phrase),
         "status": status,
         "detail": messages.say(detail),
-        "instance": request.path,
+        "instance": quote(request.path, safe=PATH_SAFE),
         "errors": problems(found or [], messages),
         "request_id": request.environ[ID_KEY],
     }
@@ -100,6 +102,11 @@ def invalid_body(error: InvalidInput) -> dict[str, Any]:
 def _description(error: HTTPException, status: int) -> str:
     """Say what werkzeug says of a request in sentences of our own; what the advisor says itself stays."""
     description = error.description or ""
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        methods = ", ".join(sorted(error.valid_methods))
+        return say(
+            "The method {method} is not allowed here. Allowed are {methods}.", method=request.method, methods=methods
+        )
     untrusted = _UNTRUSTED.fullmatch(description)
     if untrusted:
         return say("Host {host} is not trusted.", host=untrusted[1])
@@ -170,8 +177,9 @@ def register(app: Flask) -> None:
     def http(error: HTTPException) -> Response:
         status = error.code or 500
         answer = problem(status, _description(error, status))
-        if isinstance(error, MethodNotAllowed) and error.valid_methods:
-            answer.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+        for name, value in error.get_headers():
+            if name != "Content-Type":
+                answer.headers[name] = value
         return answer
 
     @app.errorhandler(Exception)

@@ -877,9 +877,10 @@ class EndpointWithSecret(KeptEndpoint):
 
 
 class EndpointList(Schema):
-    """The endpoints of a workspace."""
+    """The endpoints of a workspace, all of them: `next` is null."""
 
     items = many(KeptEndpoint)
+    next = string_or_null()
 
 
 class DeliveryFailure(Schema):
