@@ -47,6 +47,23 @@ def test_a_snapshot_is_judged_as_the_calculation_alone_judges_it(workspace: Any)
     assert (sent["numbers"]["metrics"], sent["assessments"]) == (numbers(), [judged["id"]])
 
 
+def test_what_is_tightest_is_named_only_where_the_verdict_is_known(workspace: Any) -> None:
+    """With a criterion unknown, the one that is met may not be the tightest."""
+    workspace.put("/v1/sellers/A1", json=SELLER)
+    for day, metrics, verdict in (("2026-11-20", {}, "undetermined"), ("2026-11-21", numbers(), "eligible")):
+        workspace.post("/v1/sellers/A1/snapshots", json={"as_of": day, "metrics": metrics})
+        (standing,) = workspace.get("/v1/sellers/A1").json["standings"]
+        named = (standing["score"] is None, standing["tightest"] is None)
+        assert (standing["verdict"], *named) == (verdict, verdict == "undetermined", verdict == "undetermined")
+        assert workspace.get("/v1/sellers/A1/assessments").json["items"][0]["tightest"] == standing["tightest"]
+
+
+def test_a_program_that_a_seller_is_not_held_against_has_an_empty_trend(workspace: Any) -> None:
+    workspace.put("/v1/sellers/A1", json=SELLER)
+    found = workspace.get("/v1/sellers/A1/trend?program=account-health-seller-fulfilled")
+    assert (found.status_code, found.json["criteria"]) == (200, [])
+
+
 def test_facts_of_a_snapshot_come_before_those_of_the_seller(workspace: Any) -> None:
     workspace.put("/v1/sellers/A1", json=SELLER)
     body = {"facts": {"selling_plan": "individual"}, "metrics": numbers()}

@@ -260,7 +260,9 @@ def add_snapshot(
 
 
 def tightest(one: Assessment) -> str | None:
-    """Name the required criterion with the least room left."""
+    """Name the required criterion with the least room left; None where the verdict leaves open which it is."""
+    if one.score is None:
+        return None
     scored = [
         (each.score, index) for index, each in enumerate(one.findings) if each.required and each.score is not None
     ]
