@@ -118,14 +118,17 @@ class Workspaces:
         """What keys rest on; made when it is first needed."""
         return self.settings.secret()
 
-    def caller(self) -> Caller:
-        """Say who is asking, before anything else is done. Raises Unauthenticated."""
+    def caller(self, scope: str | None = None) -> Caller:
+        """Say who is asking, before anything else is done. Raises Unauthenticated, or Forbidden without the scope."""
         with self.database.reading() as connection:
-            return self.caller_on(connection)
+            return self.caller_on(connection, scope)
 
-    def caller_on(self, connection: Connection) -> Caller:
-        """Say who is asking, in the transaction of what is asked. Raises Unauthenticated."""
-        return self.admitted(*keys.find(connection, self.secret, given_key()))
+    def caller_on(self, connection: Connection, scope: str | None = None) -> Caller:
+        """Say who is asking, in the transaction of what is asked. Raises as `caller` does."""
+        caller = self.admitted(*keys.find(connection, self.secret, given_key()))
+        if scope is not None:
+            caller.require(scope)
+        return caller
 
     def admitted(self, caller: Caller, noted: date | None) -> Caller:
         """Let a caller in whose last use is noted of a day; today's is to be noted at the end."""
@@ -178,11 +181,7 @@ class Routes:
 
         def decorate(view: View) -> View:
             def answer(**place: str) -> Response:
-                given_key()
-                check_ids(place)
-                given = completed(self._reply(view, method, scope, takes is not None, place))
-                self.workspaces.note_use()
-                return _response(given)
+                return _response(completed(self._reply(view, method, scope, takes is not None, place)))
 
             statuses = {*EVERY, *refuses, *(WITH_BODY if takes else ()), *(POSTED if method == "POST" else ())}
             parameters = [*query, *([IDEMPOTENCY_KEY] if method == "POST" else [])]
@@ -208,11 +207,7 @@ class Routes:
 
         def decorate(view: View) -> View:
             def answer() -> Response:
-                caller = self.workspaces.caller()
-                caller.require(scope)
-                given = view(caller)
-                self.workspaces.note_use()
-                return _response(given)
+                return _response(view(self.workspaces.caller(scope)))
 
             described = self.api.response(202, gives, headers=LOCATION)(answer)
             statuses = {*EVERY, *WITH_BODY, *POSTED, 411}
@@ -229,12 +224,7 @@ class Routes:
 
         def decorate(view: Callable[..., Response]) -> Callable[..., Response]:
             def answer(**place: str) -> Response:
-                check_ids(place)
-                with self.workspaces.database.reading() as connection:
-                    caller = self.workspaces.caller_on(connection)
-                    caller.require(scope)
-                    response = view(connection, caller, **place)
-                self.workspaces.note_use()
+                response: Response = self._reply(view, "GET", scope, False, place)
                 return response
 
             described: Any = self.api.alt_response(304, description="What you have is still right.")(answer)
@@ -259,37 +249,43 @@ class Routes:
         content: Mapping[str, Any] | None = None,
     ) -> None:
         """Add the route with what documents it. The wrappers that document are not called: they would cost time."""
+
+        def whole(**place: str) -> Response:
+            given_key()
+            check_ids(place)
+            response = answer(**place)
+            self.workspaces.note_use()
+            return response
+
         for code in sorted({*statuses, *(CHANGES if method != "GET" else ())}):
             described = self.api.alt_response(code, schema=schemas.Problem, description=REFUSALS[code])(described)
         documented: dict[str, Any] = {"parameters": list(parameters), "security": [{SECURITY: []}]}
         if content is not None:
             documented["requestBody"] = {"required": True, "content": content}
         described = self.api.doc(**documented)(described)
-        answer.__name__, answer.__doc__ = view.__name__, view.__doc__
-        answer._apidoc = described._apidoc  # type: ignore[attr-defined]
-        answer.finds_its_caller = True  # type: ignore[attr-defined]  # see advisor.web.clients
+        whole.__name__, whole.__doc__ = view.__name__, view.__doc__
+        whole._apidoc = described._apidoc  # type: ignore[attr-defined]
+        whole.finds_its_caller = True  # type: ignore[attr-defined]  # see advisor.web.clients
         places = [PLACES[name] for name in re.findall(r"<string:(\w+)>", path) if name in PLACES]
-        self.api.route(path, methods=[method], parameters=places)(answer)
+        self.api.route(path, methods=[method], parameters=places)(whole)
 
-    def _reply(self, view: View, method: str, scope: str, has_body: bool, place: Mapping[str, str]) -> Reply:
-        """Let the view answer, in one transaction with finding out who asks."""
+    def _reply(
+        self, view: Callable[..., Any], method: str, scope: str, has_body: bool, place: Mapping[str, str]
+    ) -> Any:
+        """Let the view answer, in one transaction with finding out who asks; gives what it gives."""
         database, workspaces = self.workspaces.database, self.workspaces
         data = read_bytes(workspaces.settings.max_body) if has_body else b""
         given = {**place, "body": loads(data)} if has_body else place
 
-        def allowed(caller: Caller) -> Caller:
-            caller.require(scope)
-            return caller
-
         if method == "GET":
             with database.reading() as connection:
-                return view(connection, allowed(workspaces.caller_on(connection)), **given)
+                return view(connection, workspaces.caller_on(connection, scope), **given)
         if method == "POST" and "HTTP_IDEMPOTENCY_KEY" in request.environ:
-            caller = allowed(workspaces.caller())
+            caller = workspaces.caller(scope)
             asked = asked_once(caller, data)
             return idempotency.once(database, asked, lambda connection: view(connection, caller, **given))
         with database.writing() as connection:
-            return view(connection, allowed(workspaces.caller_on(connection)), **given)
+            return view(connection, workspaces.caller_on(connection, scope), **given)
 
 
 def check_ids(place: Mapping[str, str]) -> None:
