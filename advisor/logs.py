@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line on standard error, with the request id; never a body or a query string."""
+"""Structured logs: one JSON object a line on standard error, with the request's id; never a body or a query string."""
 
 import logging
 from collections.abc import Mapping
@@ -10,6 +10,8 @@ import orjson
 
 LOGGER = logging.getLogger("advisor")
 HANDLER = logging.StreamHandler()
+# What a line may be about, as `extra` of its call.
+NAMED = ("request_id", "batch")
 
 
 def request(fields: Mapping[str, Any]) -> None:
@@ -30,8 +32,9 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         fields: dict[str, Any] = {}
-        if hasattr(record, "request_id"):
-            fields["request_id"] = record.request_id
+        for name in NAMED:
+            if hasattr(record, name):
+                fields[name] = getattr(record, name)
         if record.exc_info and record.exc_info[0] is not None:
             fields["exception"] = record.exc_info[0].__name__
             fields["raised_at"] = _frames(record)

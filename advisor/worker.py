@@ -141,12 +141,15 @@ class Worker:
 
         def work(_: Event) -> bool:
             nonlocal house_is_kept_until
+            if time.monotonic() > house_is_kept_until:
+                house_is_kept_until = time.monotonic() + HOUSEKEEPING_SECONDS
+                for chore in self.seldom:
+                    try:
+                        chore()
+                    except Exception as error:  # whatever it is, it holds up nothing else
+                        log.error("housekeeping failed", exc_info=error)
             for chore in self.often:
                 chore()
-            if time.monotonic() > house_is_kept_until:
-                for chore in self.seldom:
-                    chore()
-                house_is_kept_until = time.monotonic() + HOUSEKEEPING_SECONDS
             return False
 
         self._again_and_again(work, stop)
@@ -166,7 +169,7 @@ class Worker:
             held = batches.claim(connection, self.owner, self.lease_ms, self.announce)
         if held is None:
             return False
-        log.info("claimed")
+        log.info("claimed", extra={"batch": held.id})
         try:
             with _Lease(self.database, held, self.lease_ms / 1000, stop) as lease:
                 self._score(held, lease)
@@ -201,7 +204,7 @@ class Worker:
                 return
             except (UnreadableInput, InvalidInput) as error:
                 if error.__cause__ is not None:
-                    log.warning("damaged file", exc_info=error)
+                    log.warning("damaged file", exc_info=error, extra={"batch": held.id})
                 self._fail(held, error)
                 return
             lease.check()

@@ -1,7 +1,9 @@
 """Workers: leases, tokens and take-overs. Each part of a batch counts once, whoever dies or sleeps meanwhile."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
+from logging import StreamHandler
 from pathlib import Path
 from threading import Event, Thread
 from time import monotonic, sleep
@@ -13,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import update
 
+from advisor import logs
 from advisor.batch.parts import score_part
 from advisor.batch.scoring import PartResult, Scoring
 from advisor.catalog import Catalog
@@ -342,6 +345,42 @@ def test_the_lease_is_renewed_while_a_part_is_scored(
     assert make_worker(lease_seconds=1).score_next(Event())
     (done,) = workspace.get("/v1/batches").json["items"]
     assert done["state"] == "done"
+
+
+def test_a_chore_that_fails_holds_up_no_other_and_comes_again_in_its_turn(
+    settings: Settings, database: Database, catalog: Catalog, caplog: pytest.LogCaptureFixture, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("advisor.worker.POLL_SECONDS", 0.01)
+    monkeypatch.setattr("advisor.logs.LOGGER.propagate", True)
+    done: list[str] = []
+    stop = Event()
+
+    def sends() -> None:
+        done.append("sends")
+        if done.count("sends") == 3:
+            stop.set()
+
+    def fails() -> None:
+        done.append("fails")
+        raise OSError(5, "broken")
+
+    worker = Worker(settings, database, catalog, announce, [sends], [fails, lambda: done.append("goes on")])
+    worker._do_chores(stop)
+    assert done == ["fails", "goes on", "sends", "sends", "sends"]
+    assert [line.message for line in caplog.records if line.name == "advisor.worker"] == ["housekeeping failed"]
+
+
+def test_a_line_of_the_log_names_its_batch(
+    workspace: Any, make_worker: Callable[..., Worker], monkeypatch: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("advisor.logs.LOGGER.handlers", [])
+    monkeypatch.setattr("advisor.logs.HANDLER", StreamHandler())
+    logs.set_up("INFO")
+    batch = send(workspace)
+    capsys.readouterr()
+    assert make_worker().score_next(Event())
+    (line,) = map(json.loads, capsys.readouterr().err.splitlines())
+    assert (line["event"], line["batch"]) == ("claimed", batch)
 
 
 def test_a_file_that_turns_out_to_be_damaged_fails(
