@@ -1,5 +1,6 @@
 """The settings, read once from ADVISOR_* environment variables. One table in the README names them all."""
 
+import difflib
 import ipaddress
 import os
 import re
@@ -52,7 +53,7 @@ class Settings:
         usual = cls()
         max_body = _whole_number(given, "ADVISOR_MAX_BODY", MIB, 1024, GIB)
         data_dir = given.get("ADVISOR_DATA_DIR")
-        level = given.get("ADVISOR_LOG_LEVEL", "INFO").upper()
+        level = (given.get("ADVISOR_LOG_LEVEL") or "INFO").upper()
         if level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
             raise AdvisorError(f"ADVISOR_LOG_LEVEL is {level!r}; it is DEBUG, INFO, WARNING or ERROR.")
         return cls(
@@ -120,11 +121,22 @@ def variables() -> list[str]:
     return names
 
 
+def unknown_variables() -> list[str]:
+    """Say of each ADVISOR_* variable that is set and that nothing reads which one may be meant."""
+    known, said = variables(), []
+    for name in sorted(name for name in os.environ if name.startswith("ADVISOR_") and name not in known):
+        similar = difflib.get_close_matches(name, known, 1, 0.8)
+        meant = f" {similar[0]} may be meant." if similar else " The table in the README names those there are."
+        said.append(f"{name} is set, and there is no such setting.{meant}")
+    return said
+
+
 def _write_once(path: Path, text: str) -> None:
     """Write a file that only its owner can read, whole or not at all; raises FileExistsError where there is one."""
     if path.exists():
         raise FileExistsError
-    path.parent.mkdir(parents=True, exist_ok=True)
+    for folder in (*reversed(path.parent.parents), path.parent):
+        folder.mkdir(mode=0o700, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
@@ -198,7 +210,7 @@ def _rate_limit_storage(given: Mapping[str, str], default: str) -> str:
 
 def _whole_number(given: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
     text = given.get(name)
-    if text is None:
+    if not text:
         return default
     if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
         raise AdvisorError(f"{name} is {text!r}; it is a whole number from {low} to {high}.")

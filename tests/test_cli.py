@@ -28,6 +28,7 @@ from advisor.cli.account import allowance_used
 from advisor.cli.terminal import bar
 from advisor.messages import messages_in
 from advisor.services.calculations import Services
+from advisor.settings import Settings, variables
 
 ADVISOR = Path(sys.executable).with_name("advisor")
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
@@ -248,6 +249,18 @@ def test_rule_data_that_cannot_be_read(tmp_path: Path, command: str) -> None:
     assert empty.stderr.startswith(f"advisor: The rule data {tmp_path} cannot be used.\n  ")
     assert empty.stderr.endswith(".toml: file: this file is missing\n")
     assert {none.exit_code, empty.exit_code} == {ExitCode.UNUSABLE}
+
+
+def test_a_port_that_is_no_number_is_refused_in_a_sentence() -> None:
+    refused = run("serve", PORT="abc")
+    assert refused.exit_code == ExitCode.UNUSABLE
+    assert refused.stderr.endswith(" (env var: 'PORT'): 'abc' is no whole number from 0 to 65535.\n")
+    refused = run("check-data", "--max-age", "1.5")
+    assert refused.stderr.endswith("'1.5' is no whole number from 0 to 100000.\n")
+
+
+def test_a_setting_that_is_empty_is_not_set() -> None:
+    assert Settings.from_environment(dict.fromkeys(variables(), "")) == Settings.from_environment({})
 
 
 def test_a_setting_that_cannot_be_used() -> None:

@@ -106,6 +106,7 @@ def test_a_backup_holds_everything(
     monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
     copy = tmp_path / "copy"
     assert re.search(rf"was copied to {re.escape(str(copy))} \(\d+ bytes\)\.\n$", done(run("db", "backup", str(copy))))
+    assert oct(copy.stat().st_mode)[-3:] == "600"
     assert refused(run("db", "backup", str(copy))) == f"{copy} exists. Name a new file.\n"
     assert "does not exist" in refused(run("db", "backup", str(tmp_path / "no" / "copy")))
     if database.is_sqlite:
@@ -149,6 +150,7 @@ def test_a_key_is_printed_once_and_alone(run: Run, workspace: Any) -> None:
     assert made.exit_code == 0
     key = made.stdout.removesuffix("\n")
     assert keys.is_well_formed(key) and key.startswith("sk_")
+    assert "A new workspace was made" not in made.stderr
     assert "It expires in 30 days." in made.stderr and "never again" in made.stderr and key not in made.stderr
     mine = workspace.with_key(key)
     assert mine.get("/v1/sellers").status_code == 200
@@ -204,6 +206,11 @@ def test_a_revoked_key_opens_nothing(run: Run, workspace: Any) -> None:
     assert done(run("keys", "revoke", workspace.key)).startswith(f"The key {key_id} is revoked")
     assert json.loads(done(run("keys", "list", "--json")))["items"][0]["state"] == "revoked"
     assert refused(run("keys", "revoke", "00000000")).startswith("There is no key 00000000. ")
+
+
+def test_a_workspace_of_a_mistyped_name_is_no_surprise(run: Run, workspace: Any) -> None:
+    made = run("keys", "create", "--workspace", "acme")
+    assert (made.exit_code, "A new workspace was made: acme.\n" in made.stderr) == (0, True)
 
 
 def test_there_are_no_keys_at_first(run: Run) -> None:
@@ -276,6 +283,20 @@ def test_the_doctor_names_misspelt_settings_and_what_may_be_meant(run: Run) -> N
         ("fault", "ADVISOR_RATE_LIMT is set, and there is no such setting. ADVISOR_RATE_LIMIT may be meant."),
     ]
     assert found["database"][0][0] == "ok"
+
+
+def test_the_doctor_says_one_thing_once(run: Run, tmp_path: Path) -> None:
+    found = findings(run("doctor", "--json", ADVISOR_DATABASE_URL="foo.db", ADVISOR_SECRET_KEY=""))
+    assert found["settings"][0][0] == "ok" and found["database"][0][0] == "fault"
+    (fault,) = findings(run("doctor", "--json", ADVISOR_DATA_DIR="/nope"))["data"]
+    assert fault == ("fault", "There is no directory /nope with rule data. ADVISOR_DATA_DIR names it.")
+    ((_, detail),) = findings(run("doctor", "--json", ADVISOR_DATA_DIR=str(tmp_path)))["data"]
+    assert re.search(r"missing\. Mistakes in all: \d+; ", detail)
+
+
+def test_nobody_is_told_to_install_what_may_be_anybodys() -> None:
+    text = "".join(path.read_text() for path in (ROOT / "advisor").rglob("*.py"))
+    assert sorted(re.findall(r"`pip install ([^`]+)`", text)) == ["'psycopg[binary]'", "redis", "redis"]
 
 
 def test_every_setting_is_known_to_the_doctor() -> None:

@@ -1,6 +1,7 @@
 """What happens to a server that is started, stopped, killed, full, or without its database."""
 
 import json
+import logging
 import os
 import re
 import signal
@@ -392,6 +393,47 @@ def test_a_child_that_keeps_dying_is_started_after_longer_and_longer(
 # Starting
 
 
+@only_sqlite
+@pytest.mark.parametrize("command", ["serve", "worker"])
+def test_a_misspelt_setting_is_named_at_the_start(settings: Settings, tmp_path: Path, command: str) -> None:
+    given = {"ADVISOR_RATE_LIMT": "5", "ADVISOR_DATABASE_URL": "nonsense", "PATH": os.environ["PATH"]}
+    run = [sys.executable, "-m", "advisor", command]
+    ended = subprocess.run(run, env=given, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    first, second = ended.stderr.splitlines()
+    assert first == "advisor: ADVISOR_RATE_LIMT is set, and there is no such setting. ADVISOR_RATE_LIMIT may be meant."
+    assert (ended.returncode, second[:45]) == (2, "advisor: ADVISOR_DATABASE_URL cannot be used:")
+
+
+@only_sqlite
+def test_what_it_makes_is_its_owners_alone(serving: Callable[..., Served], tmp_path: Path) -> None:
+    (tmp_path / "shared").mkdir(mode=0o755)
+    place = tmp_path / "shared" / "var"
+    server = serving(
+        "--no-worker", ADVISOR_DATABASE_URL=f"sqlite:///{place}/db/advisor.db", ADVISOR_FILES_DIR=f"{place}/files"
+    )
+    headers = {"Content-Type": "text/csv", "Authorization": "Bearer " + new_key(place / "db" / "advisor.db", server)}
+    assert server.ask("/v1/batches", "POST", body=b"seller_id,marketplace\nA1,US\n", headers=headers)[0] == 202
+    modes = {
+        str(one.relative_to(place)): oct(one.stat().st_mode)[-3:]
+        for one in (place, *place.glob("*"), *place.glob("db/advisor.db*"))
+        if one.name != "advisor.db.migrating"
+    }
+    assert modes == {
+        **dict.fromkeys((".", "db", "files"), "700"),
+        **dict.fromkeys(("db/advisor.db", "db/advisor.db-wal", "db/advisor.db-shm"), "600"),
+    }
+    assert oct((tmp_path / "shared").stat().st_mode)[-3:] == "755"
+
+
+def new_key(path: Path, server: Served) -> str:
+    server.port()
+    database = Database(f"sqlite:///{path}")
+    with database.writing() as connection:
+        made = keys.create(connection, b"a secret of the tests", "Acme")
+    database.close()
+    return made
+
+
 def test_a_sqlite_database_is_made_and_upgraded_at_the_start(tmp_path: Path) -> None:
     settings = Settings(database_url=f"sqlite:///{tmp_path}/new/advisor.db", files_dir=tmp_path / "files")
     server = Served(tmp_path, settings)
@@ -439,10 +481,18 @@ def ready(settings: Settings) -> tuple[int, str]:
     return answer.status_code, (answer.json or {}).get("detail", "")
 
 
-def test_it_is_ready_with_a_database_of_the_right_layout_and_room(settings: Settings, database: Database) -> None:
+def test_it_is_ready_with_a_database_of_the_right_layout_and_room(
+    settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("advisor.logs.HANDLER", logging.StreamHandler())
     assert ready(settings) == (200, "")
     status, why = ready(replace(settings, free_space=2**60))
-    assert (status, why[:5], "ADVISOR_FREE_SPACE" in why) == (503, "Only ", True)
+    said = "The files' disk has less room than ADVISOR_FREE_SPACE."
+    if database.is_sqlite:
+        said += " The database's disk has less room than ADVISOR_FREE_SPACE."
+    assert (status, why) == (503, said)  # everybody may ask, so it says neither where nor how much
+    logged = re.findall(r"not ready: Only \d+ MiB are free at ([^ ,]+)", capsys.readouterr().err)
+    assert logged[0] == str(settings.files_dir)
     schema.downgrade(database, schema.versions()[0])
     status, why = ready(settings)
     assert (status, "`advisor db upgrade`" in why) == (503, True)

@@ -16,6 +16,7 @@ import click
 
 from advisor.batch import FORMATS
 from advisor.cli.streams import drop_output, printable, soften
+from advisor.domain.program import DEFAULT_PROGRAM
 from advisor.errors import AdvisorError, DataError, InvalidInput, UnreadableInput
 
 if TYPE_CHECKING:
@@ -41,8 +42,10 @@ EPILOG = f"""\
 Exit codes:
   {ExitCode.DONE:>3}  done (a verdict of "not eligible" is an answer, not an error)
   {ExitCode.FOUND:>3}  done, and something was found: rows rejected, mistakes in the rule
-       data, facts not confirmed for too long
-  {ExitCode.UNUSABLE:>3}  the options, the input, the rule data or the address cannot be used
+       data, facts not confirmed for too long, faults that `db check` or
+       `doctor` found
+  {ExitCode.UNUSABLE:>3}  the options, the settings, the input, the rule data, the database or
+       the address cannot be used
   {ExitCode.FAILED:>3}  the advisor itself failed
   {ExitCode.INTERRUPTED:>3}  interrupted; {ExitCode.PIPE_CLOSED} the reader of the output went away
 """
@@ -56,6 +59,19 @@ class Failure(click.ClickException):
     def show(self, file: Any = None) -> None:
         """Print the sentences."""
         click.echo("advisor: " + printable(self.message, keep="\n"), err=True)
+
+
+class WholeNumber(click.IntRange):
+    """A whole number, refused in a whole sentence."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read it; click says of a text that it is no valid integer range."""
+        try:
+            int(value)
+        except ValueError:
+            most = f" to {self.max}" if self.max is not None else " on"
+            self.fail(f"{value!r} is no whole number from {self.min}{most}.", param, ctx)
+        return int(super().convert(value, param, ctx))
 
 
 class Advisor(click.Group):
@@ -118,13 +134,13 @@ def main() -> None:
     "--port",
     envvar="PORT",
     show_envvar=True,
-    type=click.IntRange(0, 65535),
+    type=WholeNumber(0, 65535),
     default=8000,
     show_default=True,
     help="Port to listen on; 0 picks a free one.",
 )
-@click.option("--workers", type=click.IntRange(1, 256), default=2, show_default=True, help="Server processes.")
-@click.option("--threads", type=click.IntRange(1, 256), default=4, show_default=True, help="Threads of each process.")
+@click.option("--workers", type=WholeNumber(1, 256), default=2, show_default=True, help="Server processes.")
+@click.option("--threads", type=WholeNumber(1, 256), default=4, show_default=True, help="Threads of each process.")
 @click.option("--no-worker", is_flag=True, help="Start no worker: others score the batches and send the events.")
 def serve(host: str, port: int, workers: int, threads: int, no_worker: bool) -> None:
     """Serve the JSON API, with its documentation at /docs, and run a worker.
@@ -141,11 +157,11 @@ def serve(host: str, port: int, workers: int, threads: int, no_worker: bool) -> 
 @main.command()
 @click.option(
     "--with-parent",
-    type=click.IntRange(1),
+    type=WholeNumber(1),
     metavar="PID",
     help="End when that process, which started this one, is gone.",
 )
-@click.option("--part-rows", type=click.IntRange(1), hidden=True, help="The most rows of a part; for tests.")
+@click.option("--part-rows", type=WholeNumber(1), hidden=True, help="The most rows of a part; for tests.")
 def worker(with_parent: int | None, part_rows: int | None) -> None:
     """Score the batches that were sent, and send events.
 
@@ -377,7 +393,7 @@ FORMAT = click.Choice(FORMATS)
 )
 @click.option("--format", "source_format", type=FORMAT, help="What FILE is, where its name does not tell.")
 @click.option("--output-format", type=FORMAT, help="What the results are, where their name does not tell.")
-@click.option("--program", default="enterprise-mall", show_default=True, metavar="ID", help="The program to score.")
+@click.option("--program", default=DEFAULT_PROGRAM, show_default=True, metavar="ID", help="The program to score.")
 @click.option("--marketplace", metavar="CODE", help="The marketplace of rows that name none.")
 @AS_OF
 @click.option("--set", "constants", multiple=True, metavar="NAME=VALUE", help="Fill a missing column; repeatable.")
@@ -422,7 +438,7 @@ def score(
     help="The directory to check; ADVISOR_DATA_DIR or the advisor's own when left out.",
 )
 @click.option(
-    "--max-age", type=click.IntRange(0, 100_000), metavar="DAYS", help="Also list facts not confirmed for longer."
+    "--max-age", type=WholeNumber(0, 100_000), metavar="DAYS", help="Also list facts not confirmed for longer."
 )
 @click.pass_context
 def check_data(ctx: click.Context, data_dir: Path | None, max_age: int | None) -> None:
@@ -541,7 +557,7 @@ WORKSPACE = click.option("--workspace", metavar="NAME", help="The keys of this w
 @click.option("--workspace", required=True, metavar="NAME", help="Whose key; the workspace is made if there is none.")
 @click.option("--name", default="default", show_default=True, metavar="NAME", help="At most two of a name are live.")
 @click.option("--scope", "scopes", multiple=True, metavar="SCOPE", help="What it may do; everything when left out.")
-@click.option("--expires-in", type=click.IntRange(1, 36_500), metavar="DAYS", help="Never, when left out.")
+@click.option("--expires-in", type=WholeNumber(1, 36_500), metavar="DAYS", help="Never, when left out.")
 @click.option("--publishable", is_flag=True, help="Make one for pages in a browser, which opens no stored data.")
 @click.option(
     "--origin", "origins", multiple=True, metavar="ORIGIN", help="Where pages are, such as https://a.example."

@@ -6,9 +6,11 @@ from threading import Event, Thread
 from time import sleep
 from types import FrameType
 
+import click
+
 from advisor import logs
 from advisor.batch.reading import PART_ROWS
-from advisor.settings import Settings
+from advisor.settings import Settings, unknown_variables
 from advisor.worker import work
 
 LOOK_SECONDS = 0.5
@@ -16,6 +18,8 @@ LOOK_SECONDS = 0.5
 
 def run(parent: int | None, part_rows: int | None) -> None:
     """Work until SIGTERM or SIGINT, or until the parent process is gone. Raises AdvisorError."""
+    for said in unknown_variables() if parent is None else ():  # a server has said it already
+        click.echo(f"advisor: {said}", err=True)
     settings = Settings.from_environment()
     logs.set_up(settings.log_level)
     stop = Event()

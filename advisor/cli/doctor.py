@@ -1,7 +1,5 @@
 """Look for what is wrong with this installation: each part in one line, with what to do about it."""
 
-import difflib
-import os
 import sqlite3
 import tempfile
 from collections.abc import Iterator
@@ -19,7 +17,7 @@ from advisor.cli.database import opened, wrong_layout
 from advisor.cli.streams import printable
 from advisor.errors import AdvisorError, DataError
 from advisor.services.calculations import Answer, today
-from advisor.settings import Settings, variables
+from advisor.settings import Settings, unknown_variables
 from advisor.store import disk, schema
 from advisor.store.database import Database, clock, now_ms
 from advisor.store.tables import batches, webhook_deliveries
@@ -68,7 +66,7 @@ def show(found: Examination) -> None:
 
 def examine() -> Examination:
     """Look at everything that can be looked at."""
-    findings = [*_unknown_variables()]
+    findings = [Finding("settings", "fault", said) for said in unknown_variables()]
     try:
         settings = Settings.from_environment()
     except AdvisorError as error:
@@ -81,17 +79,8 @@ def examine() -> Examination:
     return Examination(tuple(findings))
 
 
-def _unknown_variables() -> Iterator[Finding]:
-    known = variables()
-    for name in sorted(name for name in os.environ if name.startswith("ADVISOR_") and name not in known):
-        similar = difflib.get_close_matches(name, known, 1, 0.8)
-        meant = f" {similar[0]} may be meant." if similar else " The table in the README names those there are."
-        yield Finding("settings", "fault", f"{name} is set, and there is no such setting.{meant}")
-
-
 def _settings(settings: Settings, all_known: bool) -> Iterator[Finding]:
-    # How the database is named may be wrong as well: then that is what is said of the database.
-    if settings.secret_key is None and not settings.database_url.startswith("sqlite"):
+    if settings.secret_key is None and settings.database_url.startswith("postgres"):
         detail = (
             "ADVISOR_SECRET_KEY is not set. Each machine would make a secret of its own, and refuse the keys made on "
             "others. Set the same on all."
@@ -103,12 +92,18 @@ def _settings(settings: Settings, all_known: bool) -> Iterator[Finding]:
 
 def _data(settings: Settings) -> Iterator[Finding]:
     catalog = Catalog(settings.data_dir)
+    if not catalog.data_dir.is_dir():
+        yield Finding(
+            "data", "fault", f"There is no directory {catalog.data_dir} with rule data. ADVISOR_DATA_DIR names it."
+        )
+        return
     try:
         catalog.load_all()
         days = [one.day for one in catalog.confirmations()]
     except DataError as error:
-        more = f" There are {len(error.problems)} mistakes; `advisor check-data` lists them."
-        yield Finding("data", "fault", f"{error.problems[0]}{more}")
+        first = str(error.problems[0]).removesuffix(".")
+        detail = f"{first}. Mistakes in all: {len(error.problems)}; `advisor check-data` lists them."
+        yield Finding("data", "fault", detail)
         return
     except (OSError, AdvisorError) as error:
         yield Finding("data", "fault", f"The rule data {catalog.data_dir} cannot be read: {error}.")
@@ -192,7 +187,7 @@ def _rate_limits(settings: Settings) -> Iterator[Finding]:
     try:
         answers = storage_from_string(url, socket_connect_timeout=2.0, socket_timeout=2.0).check()
     except ConfigurationError:
-        detail = "The package redis is missing: `pip install 'seller-program-advisor[redis]'`."
+        detail = "The package redis is missing: `pip install redis`."
         yield Finding("limits", "fault", detail)
         return
     if answers:

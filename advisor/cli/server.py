@@ -19,7 +19,7 @@ from gunicorn.workers.gthread import ThreadWorker
 from advisor.cli.child import Child
 from advisor.cli.database import prepare
 from advisor.errors import AdvisorError
-from advisor.settings import Settings
+from advisor.settings import Settings, unknown_variables
 
 # By its import string, not by an import: the command line and the web side do not know each other.
 APPLICATION = "advisor.web:create_app()"
@@ -34,6 +34,8 @@ def run(host: str, port: int, workers: int, threads: int, with_worker: bool) -> 
 
     On SIGTERM the server first says for a while that it is not ready, so that a load balancer sends no more requests.
     """
+    for said in unknown_variables():
+        click.echo(f"advisor: {said}", err=True)
     settings = Settings.from_environment()
     this = os.getpid()
     child = Child("the worker", (*WORKER, str(this)))

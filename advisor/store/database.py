@@ -9,7 +9,7 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -22,6 +22,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, Operationa
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from advisor.errors import AdvisorError, StoreFull, StoreUnavailable, say
+from advisor.store.disk import make_private_file
 
 BUSY_TIMEOUT_MS = 10_000
 POSTGRES_OPTIONS = "-c statement_timeout=15000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=60000"
@@ -69,14 +70,21 @@ class Database:
             except ModuleNotFoundError:
                 raise AdvisorError(
                     "ADVISOR_DATABASE_URL names a PostgreSQL, for which the package psycopg is missing: "
-                    "`pip install 'seller-program-advisor[postgres]'`."
+                    "`pip install 'psycopg[binary]'`."
                 ) from None
             except ArgumentError:
                 raise _refused() from None
         engine = create_engine(self.url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}, **common)
+        event.listen(engine, "do_connect", self._keep_private)
         event.listen(engine, "connect", _open_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
+
+    def _keep_private(self, *_: object) -> None:
+        """See that the file which SQLite would make, and those that it puts beside it, are only its owner's to read."""
+        if self.path is not None:
+            with suppress(OSError):  # SQLite says itself what is wrong
+                make_private_file(self.path)
 
     @property
     def path(self) -> Path | None:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from advisor.errors import Sentence, say
@@ -30,6 +31,18 @@ def lack(place: Path, floor: int) -> Sentence | None:
         place=str(place),
         wanted=-(-floor // MIB),
     )
+
+
+def make_private(folder: Path) -> None:
+    """Make a directory that only its owner may enter, with those above it that are missing; leave what is there."""
+    for one in (*reversed(folder.parents), folder):
+        one.mkdir(mode=0o700, exist_ok=True)
+
+
+def make_private_file(path: Path) -> None:
+    """Make an empty file that only its owner may read, unless there is one. Raises OSError."""
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def sync(place: Path) -> None:

@@ -25,6 +25,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.pool import NullPool
 
 from advisor.errors import AdvisorError
+from advisor.store import disk
 from advisor.store.database import POSTGRES_CONNECT, Database, faults
 from advisor.store.tables import METADATA
 
@@ -51,7 +52,8 @@ def current(database: Database) -> str | None:
 def upgrade(database: Database, to: str = "head") -> tuple[str | None, str | None]:
     """Bring the database to a version; gives the versions before and after. Raises AdvisorError."""
     if database.path is not None:
-        database.path.parent.mkdir(parents=True, exist_ok=True)
+        disk.make_private(database.path.parent)
+        disk.make_private_file(database.path)
     return _migrate(database, to, command.upgrade)
 
 
@@ -157,6 +159,7 @@ def backup(database: Database, to: Path) -> None:
         raise AdvisorError(f"The directory {to.parent} does not exist. Make it, or name another file.")
     with tempfile.TemporaryDirectory(prefix=".advisor-", dir=to.parent) as work:
         made = Path(work, "backup")
+        disk.make_private_file(made)
         if database.path is not None:
             _copy_sqlite(database.path, made)
         else:

@@ -26,6 +26,7 @@ from werkzeug.http import parse_options_header
 from advisor.batch import EXTENSIONS
 from advisor.errors import InputTooLarge, InvalidInput, Problem, StoreFull, UnreadableInput, say
 from advisor.settings import Settings
+from advisor.store import disk
 from advisor.web.bodies import too_short
 from advisor.web.problems import ContentTypeRefused
 
@@ -77,8 +78,10 @@ def taken_in(settings: Settings, folder: Path) -> Iterator[Upload]:
     if length == 0:
         raise UnreadableInput("empty_body", say("The body is empty. Send a file of accounts."))
     try:
-        folder.mkdir(parents=True)
-        if shutil.disk_usage(folder).free - length < settings.free_space:
+        disk.make_private(folder.parent)
+        folder.mkdir()
+        needed = 2 * length if mimetype == MULTIPART else length  # a form lies there beside the file taken out of it
+        if disk.free(folder) - needed < settings.free_space:
             raise StoreFull(say("There is no room for this file now; nothing of it was stored. Send it again later."))
         digest = _receive(folder / "body", length)
         if mimetype == MULTIPART:
