@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import shutil
 from collections.abc import Callable
 from datetime import date
 from io import BytesIO
@@ -200,6 +201,36 @@ def test_results_whose_file_is_gone_are_not_found(workspace: Any, work: Work, se
         path.unlink()
     refusal(workspace.get(f"/v1/batches/{batch}/results"), 404)
     refusal(workspace.get(f"/v1/batches/{batch}/rejects"), 404)
+
+
+def test_a_form_needs_room_for_itself_and_for_its_file(
+    workspace: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both lie there while the file is taken out of it."""
+    body = ACCOUNTS + b"A,US\n" * 10_000
+    monkeypatch.setattr("advisor.store.disk.free", lambda place: len(body) * 3 // 2)
+    assert send(workspace, body).status_code == 202
+    form = {"file": (BytesIO(body), "accounts.csv")}
+    assert workspace.post("/v1/batches", data=form).status_code == 507
+
+
+def test_a_part_that_a_file_does_not_have_is_refused_with_its_length(workspace: Any, work: Work) -> None:
+    place = send(workspace).headers["Location"]
+    work()
+    length = len(workspace.download(f"{place}/results").data)
+    refused = workspace.get(f"{place}/results", headers={"Range": f"bytes={length}-"})
+    assert (refused.status_code, refused.headers["Content-Range"]) == (416, f"bytes */{length}")
+    assert refused.headers["Content-Type"] == "application/problem+json"
+
+
+def test_two_may_sweep_at_once(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(5):
+        (settings.files_dir / f"batches/bat_{number}").mkdir(parents=True)
+    found = list((settings.files_dir / "batches").iterdir())
+    monkeypatch.setattr(Path, "iterdir", lambda folder: iter(found))
+    shutil.rmtree(found[1])
+    assert batches.sweep(settings.files_dir, {}, before=2**40) == 4
+    assert not any(path.exists() for path in found)
 
 
 def test_a_deleted_batch_is_gone_with_its_files(workspace: Any, work: Work, settings: Settings) -> None:

@@ -6,6 +6,7 @@ named it; so a worker that died is followed by one that goes on after the last p
 lease, finds that its token is worth nothing.
 """
 
+import contextlib
 import json
 import shutil
 from collections.abc import Collection, Mapping
@@ -327,12 +328,11 @@ def sweep(files: Path, batch_ids: Collection[str], before: float) -> int:
 
     (Files come before their batch: young ones may be of one that is just being kept.) Says how many there were.
     """
-    gone = [
-        path
-        for root in (files / "batches", files / "incoming")
-        for path in (root.iterdir() if root.is_dir() else ())
-        if path.name not in batch_ids and path.stat().st_mtime < before
-    ]
-    for path in gone:
-        shutil.rmtree(path, ignore_errors=True)
-    return len(gone)
+    swept = 0
+    for root in (files / "batches", files / "incoming"):
+        for path in root.iterdir() if root.is_dir() else ():
+            with contextlib.suppress(FileNotFoundError):  # another worker sweeps too
+                if path.name not in batch_ids and path.stat().st_mtime < before:
+                    shutil.rmtree(path, ignore_errors=True)
+                    swept += 1
+    return swept

@@ -13,6 +13,7 @@ from werkzeug.datastructures import MultiDict
 from advisor import inputs
 from advisor.batch import FORMATS, REJECTS, scored_name
 from advisor.catalog import Catalog
+from advisor.domain.program import DEFAULT_PROGRAM
 from advisor.errors import InvalidInput, NotFound, Problem, StoreUnavailable, UnreadableInput, say
 from advisor.services import batches, idempotency
 from advisor.services.batches import Order
@@ -20,7 +21,7 @@ from advisor.services.calculations import today
 from advisor.services.idempotency import Reply
 from advisor.services.keys import Caller
 from advisor.store.database import new_id
-from advisor.store.disk import sync
+from advisor.store.disk import make_private, sync
 from advisor.web import schemas
 from advisor.web.api import AS_OF, MARKETPLACE, read_query
 from advisor.web.stored import BINARY, CURSOR, LIMIT, Routes, Workspaces, asked_once, parameter, reply
@@ -49,7 +50,9 @@ ONE = "/batches/<string:batch>"
 
 def add(routes: Routes, catalog: Catalog) -> None:
     """Add the routes."""
-    program = parameter("program", "The program to score by; enterprise-mall when left out.", enum=catalog.program_ids)
+    program = parameter(
+        "program", f"The program to score by; {DEFAULT_PROGRAM} when left out.", enum=catalog.program_ids
+    )
     query = (program, MARKETPLACE, AS_OF, FORMAT, SET)
     fields = {one["name"]: one["schema"] for one in query}
     given: dict[str, dict[str, Any]] = {kind: {"schema": BINARY} for kind in [*TYPES, ANY_TYPE]}
@@ -144,7 +147,7 @@ def take(
 
         def keep(connection: Connection) -> Reply:
             place = batches.folder(files, batch_id)
-            place.parent.mkdir(parents=True, exist_ok=True)
+            make_private(place.parent)
             upload.path.parent.rename(place)
             sync(place.parent)
             batches.create(connection, caller.workspace, batch_id, order, upload.size, upload.digest)
@@ -198,7 +201,7 @@ def _order(catalog: Catalog, given: "MultiDict[str, str]", form: str | None) -> 
         raise InvalidInput([Problem("?format", "missing", detail)])
     return Order(
         format=kind,
-        program=found.get("program", "enterprise-mall"),
+        program=found.get("program", DEFAULT_PROGRAM),
         marketplace=found.get("marketplace"),
         as_of=found.get("as_of") or today(),
         constants=found.get("set", {}),
