@@ -574,7 +574,7 @@ class Judge:
         return outcome, room, ibis.ifelse(met, 100, 0)
 
     def _seen(self, table: ir.Table, criterion: Criterion, metric: str) -> Seen:
-        """Find the observation a criterion reads, in the order of `advisor.domain.assessment._observation`."""
+        """Find the observation a criterion reads, in the order of `advisor.domain.assessment._reading`."""
         candidates = []
         whole_account = criterion.segment in ("seller_fulfilled", "amazon_fulfilled")
         for segment in [criterion.segment, *([None] if whole_account else [])]:
