@@ -223,6 +223,19 @@ RANGES = {
     "between": "from {low} to {high}",
 }
 
+PRE_SALE_KINDS = {
+    "pre_order": "Pre-order: before the release",
+    "back_order": "Back-order: until the restock",
+}
+
+PRE_SALE_MEDIA = {
+    "book": "Book",
+    "music": "Music",
+    "video": "Video",
+    "dvd": "DVD",
+    "other": "Not media",
+}
+
 PRE_SALE_REASONS = {
     "within_horizon": "{label}: {days} days. Allowed are {allowed}. It is met.",
     "beyond_horizon": "{label}: {days} days. Allowed are {allowed}, so it is missed.",

@@ -94,10 +94,16 @@ class Entries:
     def refuse_all(self, problems: list[Problem]) -> None:
         """Put what the service found wrong beside the fields that it came from."""
         for problem in problems:
-            pointer = problem.pointer
-            while pointer and pointer not in self.pointers:
-                pointer = pointer.rpartition("/")[0]
-            self.refuse(self.pointers.get(pointer, "main"), problem.detail)
+            self.refuse(self._field_of(problem.pointer), problem.detail)
+
+    def _field_of(self, pointer: str) -> str:
+        """Find the field that a place of the body came from: its own, that of what it is in, or the first in it."""
+        at = pointer
+        while at:
+            if at in self.pointers:
+                return self.pointers[at]
+            at = at.rpartition("/")[0]
+        return next((name for place, name in self.pointers.items() if place.startswith(f"{pointer}/")), "main")
 
 
 def one_of_words(given: str | None, allowed: Sequence[str], default: str) -> str:

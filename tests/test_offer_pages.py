@@ -1,0 +1,135 @@
+"""The pages that check a planned pre-sale and a listing: the API's answer, shown."""
+
+import html
+import re
+
+import pytest
+from flask.testing import FlaskClient
+
+from advisor.services.calculations import today
+from advisor.web.pages.offers import LISTING_EXAMPLE, PRE_SALE_EXAMPLE
+
+PAGES = {"pre-sale": PRE_SALE_EXAMPLE, "listing": LISTING_EXAMPLE}
+
+
+def errors(page: str) -> dict[str, str]:
+    return {name: html.unescape(text) for name, text in re.findall(r'<li><a href="#([^"]+)">(.*?)</a>', page)}
+
+
+def send(client: FlaskClient, name: str, typed: dict[str, str], status: int = 200) -> str:
+    response = client.post(f"/checks/{name}", data={**typed, "go": "check"})
+    assert response.status_code == status, response.text
+    return response.text
+
+
+def test_the_list_leads_to_every_check(client: FlaskClient) -> None:
+    page = client.get("/checks").text
+    for name in PAGES:
+        assert f'href="/checks/{name}"' in page
+        assert client.get(f"/checks/{name}").status_code == 200
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_an_example_is_filled_in_and_checked(client: FlaskClient, name: str) -> None:
+    page = client.post(f"/checks/{name}", data={"go": "example"}).text
+    for value in PAGES[name].values():
+        assert html.escape(value.splitlines()[0], quote=False) in page
+    assert 'id="verdict"' not in page
+    assert 'id="verdict"' in send(client, name, PAGES[name])
+
+
+def test_a_pre_sale_gets_the_answer_of_the_api(client: FlaskClient) -> None:
+    body = {
+        "marketplace": "US",
+        "as_of": today().isoformat(),
+        "kind": "pre_order",
+        "listed_on": "2027-06-04",
+        "release_on": "2027-07-04",
+        "promised_ship_on": "2027-07-06",
+        "holidays": ["2027-07-05"],
+        "fulfillment": "seller",
+        "stock_secured": 150,
+        "expected_units": 200,
+        "handling_days": 1,
+        "return_policy_stated": True,
+        "selling_plan": "professional",
+        "established_in": "US",
+        "line": {"category": "jewelry", "price": "300", "unit_cost": "180", "fulfillment_cost": "9.5"},
+        "metrics": {
+            "late_shipment_rate": {"count": 4, "of": 600, "window_days": 30},
+            "pre_fulfillment_cancellation_rate": {"count": 1, "of": 150, "window_days": 7},
+        },
+        "late_share": "0.05",
+        "cancelled_share": "0.01",
+    }
+    answer = client.post("/v1/pre-sale-checks", json=body).get_json()
+    page = html.unescape(send(client, "pre-sale", PRE_SALE_EXAMPLE))
+    said = [answer["message"], answer["margin"]["message"]]
+    said += [one["message"] for one in answer["findings"]] + [one["message"] for one in answer["effects"]]
+    said += [one["text"] for one in answer["calendar"]]
+    assert len(said) > 15
+    assert [sentence for sentence in said if sentence not in page] == []
+
+
+def test_a_listing_gets_the_answer_of_the_api(client: FlaskClient) -> None:
+    listing = {
+        "title": "Example Tools claw hammer, 450 g, ash handle",
+        "bullet_points": ["Forged steel head of 450 g", "Handle of ash, 33 cm long"],
+        "images": 3,
+        "attributes": {"brand": "Example Tools", "head_material": "steel"},
+        "required_attributes": ["brand", "head_material", "item_weight"],
+    }
+    answer = client.post("/v1/listing-checks", json={"marketplace": "US", "listings": [listing]}).get_json()
+    page = html.unescape(send(client, "listing", LISTING_EXAMPLE))
+    said = [one["message"] for one in answer["listings"][0]["findings"]]
+    assert len(said) >= 5
+    assert [sentence for sentence in said if sentence not in page] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "typed", "field", "says"),
+    [
+        ("pre-sale", {"listed_on": ""}, "listed_on", "Type the day"),
+        ("pre-sale", {"listed_on": "4 June"}, "listed_on", "year, month and day"),
+        ("pre-sale", {"holidays": "2027-07-05, soon"}, "holidays", "year, month and day"),
+        ("pre-sale", {"stock_secured": "some"}, "stock_secured", "whole number"),
+        ("pre-sale", {"price": "1,234"}, "price", "two ways"),
+        ("pre-sale", {"price": ""}, "price", "has to be given"),
+        ("pre-sale", {"late_count": "900"}, "late_count", "at most"),
+        ("pre-sale", {"late_share": "0.005"}, "late_share", "if you mean 0.5 %, type that"),
+        ("listing", {"images": "-1"}, "images", "whole number"),
+        ("listing", {"attributes": "no colon"}, "attributes", "no colon"),
+    ],
+)
+def test_a_mistake_is_told_beside_its_field(
+    client: FlaskClient, name: str, typed: dict[str, str], field: str, says: str
+) -> None:
+    page = send(client, name, {**PAGES[name], **typed}, 422)
+    told = errors(page)
+    assert list(told) == [field]
+    assert says in told[field]
+    assert f'id="{field}-says"' in page
+    assert "<title>Error: " in page
+    assert html.escape(typed[field]) in page
+
+
+def test_what_is_left_empty_is_unknown(client: FlaskClient) -> None:
+    typed = {"marketplace": "US", "kind": "pre_order", "listed_on": "2027-06-04", "release_on": "2027-07-04"}
+    assert "Undetermined" in send(client, "pre-sale", typed)
+    page = client.get("/checks/pre-sale").text
+    prime = re.search(r'<select id="prime".*?</select>', page, re.DOTALL)
+    assert prime
+    assert re.findall(r'value="(\w+)"', prime[0])[0] == "unknown"
+    assert "Undetermined" in send(client, "listing", {"marketplace": "US"})
+
+
+def test_full_width_signs_part_days_and_attributes(client: FlaskClient) -> None:
+    days = {**PRE_SALE_EXAMPLE, "holidays": "2027-07-05\uff0c2027-07-06"}
+    assert 'id="verdict"' in send(client, "pre-sale", days)
+    assert 'id="verdict"' in send(client, "listing", {"attributes": "brand\uff1aExample"})
+
+
+def test_hostile_text_is_shown_as_text(client: FlaskClient) -> None:
+    hostile = '</textarea><script>alert("x")</script>'
+    page = send(client, "listing", {"title": hostile, "bullet_points": hostile, "attributes": f"{hostile}: {hostile}"})
+    assert "<script>alert" not in page
