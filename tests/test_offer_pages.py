@@ -126,10 +126,11 @@ def test_what_is_left_empty_is_unknown(client: FlaskClient) -> None:
 def test_full_width_signs_part_days_and_attributes(client: FlaskClient) -> None:
     days = {**PRE_SALE_EXAMPLE, "holidays": "2027-07-05\uff0c2027-07-06"}
     assert 'id="verdict"' in send(client, "pre-sale", days)
-    assert 'id="verdict"' in send(client, "listing", {"attributes": "brand\uff1aExample"})
+    assert 'id="verdict"' in send(client, "listing", {"marketplace": "US", "attributes": "brand\uff1aExample"})
 
 
 def test_hostile_text_is_shown_as_text(client: FlaskClient) -> None:
     hostile = '</textarea><script>alert("x")</script>'
-    page = send(client, "listing", {"title": hostile, "bullet_points": hostile, "attributes": f"{hostile}: {hostile}"})
+    typed = {"marketplace": "US", "title": hostile, "bullet_points": hostile, "attributes": f"{hostile}: {hostile}"}
+    page = send(client, "listing", typed)
     assert "<script>alert" not in page
