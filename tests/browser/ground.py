@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -18,13 +18,14 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Response
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, Playwright, Response
 
 from tests.browser.install import chromium
 
 ROOT = Path(__file__).parent.parent.parent
 ANNOUNCED = re.compile(r"listens on (http://127\.0\.0\.1:\d+)")
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best-practice"]
+COLOURS = ["color-contrast", "link-in-text-block"]
 ALLOWED_HOST, REFUSED_HOST = "shop.localhost", "stranger.localhost"
 
 
@@ -186,6 +187,7 @@ class Watch:
         context.on("response", self._answered)
         context.on("requestfailed", lambda request: self._failed(request.url, request.failure or ""))
         context.on("console", self._said)
+        context.on("dialog", self._asks)
         context.on("weberror", lambda error: self.found.append(f"a script failed: {error.error}"))
 
     def allow(self, pattern: str) -> None:
@@ -195,6 +197,10 @@ class Watch:
     def complaints(self) -> list[str]:
         """List what was found and not allowed."""
         return [one for one in self.found if not any(re.search(pattern, one) for pattern in self.allowed)]
+
+    def _asks(self, dialog: Dialog) -> None:
+        self.found.append(f"a dialog says {dialog.message!r}")
+        dialog.dismiss()
 
     def _asked(self, url: str) -> None:
         self.requests.append(url)
@@ -225,9 +231,9 @@ def axe() -> str:
     return files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
 
 
-RUN_AXE = """tags => Promise.race([
+RUN_AXE = """runOnly => Promise.race([
   new Promise((_, fail) => setTimeout(() => fail(new Error("axe-core takes more than 20 seconds")), 20000)),
-  axe.run(document, {runOnly: {type: "tag", values: tags}, resultTypes: ["violations"]}),
+  axe.run(document, {runOnly, resultTypes: ["violations"]}),
 ])"""
 ANY_ORIGIN = """() => axe.configure({allowedOrigins: ["<unsafe_all_origins>"]})"""
 
@@ -240,11 +246,11 @@ LOOK = """() => ({
 })"""
 
 
-def no_violations(page: Page) -> None:
-    """Hold a page, with the frames in it, against WCAG 2.2 A and AA and the best practices of axe-core."""
+def no_violations(page: Page, rules: Sequence[str] = ()) -> None:
+    """Hold a page, with its frames, against WCAG 2.2 A and AA and the best practices of axe-core, or against rules."""
     look = Look(**page.evaluate(LOOK))
     if look.scripts:
-        _no_violations(page)
+        _no_violations(page, rules)
     else:  # axe-core is a script: it looks at a copy, in a window that loads no other
         assert page.context.browser is not None
         with replace(look, scripts=True).context(page.context.browser, page.url) as context:
@@ -253,15 +259,17 @@ def no_violations(page: Page) -> None:
             context.route(page.url, lambda route: route.fulfill(body=html, content_type="text/html; charset=utf-8"))
             copy = context.new_page()
             copy.goto(page.url)
-            _no_violations(copy)
+            _no_violations(copy, rules)
 
 
-def _no_violations(page: Page) -> None:
+def _no_violations(page: Page, rules: Sequence[str]) -> None:
     for frame in page.frames:
         if not frame.evaluate("() => Boolean(window.axe)"):
             frame.evaluate(axe())
             frame.evaluate(ANY_ORIGIN)
-    violations = page.evaluate(RUN_AXE, WCAG)["violations"]
+    violations = page.evaluate(
+        RUN_AXE, {"type": "rule", "values": rules} if rules else {"type": "tag", "values": WCAG}
+    )["violations"]
     lines = [f"{len(violations)} rules are broken on {page.url}"]
     for one in violations:
         lines.append(f"{one['id']} ({one['impact']}): {one['help']}. {one['helpUrl']}")
@@ -280,9 +288,11 @@ TOO_WIDE = """() => {
       found.push(`<${element.localName}> hides what is too wide`);
   if (root.scrollWidth > width) {
     found.push(`the page is ${root.scrollWidth} wide, in a window of ${width}`);
+    // What is placed absolutely widens the page even from within something that scrolls, unless that is positioned.
     for (const element of document.body.querySelectorAll("*")) {
-      let inside = element.parentElement;
-      while (inside && !scrolls(inside)) inside = inside.parentElement;
+      const free = getComputedStyle(element).position === "absolute";
+      let inside = free ? element.offsetParent : element.parentElement;
+      while (inside && !scrolls(inside)) inside = free ? inside.offsetParent : inside.parentElement;
       const right = element.getBoundingClientRect().right;
       if (!inside && right > width + 0.5)
         found.push(`  to ${Math.round(right)}: ${element.outerHTML.slice(0, 120)}`);
