@@ -400,6 +400,22 @@ POLICY_REASONS = {
     "web_address": "“{matched}” is a web address outside of Amazon.",
 }
 
+POLICY_KINDS = {
+    "message": "A message to a buyer",
+    "listing_title": "The title of a listing",
+    "listing_bullet": "A bullet point of a listing",
+    "listing_description": "The description of a listing",
+    "business_name": "A business name",
+}
+
+PHONE_USES = {
+    "carrier_label": "For the carrier's label only",
+    "not_used": "Not at all",
+    "contact_buyer": "To contact the buyer",
+    "marketing": "For marketing",
+    "other": "For something else",
+}
+
 POLICY_VERDICTS = {
     "prohibited": "Prohibited: at least one red line is crossed.",
     "doubtful": "Doubtful: no red line is crossed for certain, but something has to be looked at.",

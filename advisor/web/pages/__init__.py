@@ -8,7 +8,7 @@ from flask import Blueprint, Flask, Response, abort, request
 from advisor.catalog import Catalog
 from advisor.errors import Forbidden, say
 from advisor.services.calculations import Services
-from advisor.web.pages import check, embed, offers, portfolio, shared
+from advisor.web.pages import check, embed, offers, portfolio, red_lines, shared
 from advisor.web.pages.shell import as_page, asset_response, choose_language, is_from_elsewhere, set_up_templates
 from advisor.web.stored import Workspaces
 
@@ -29,6 +29,7 @@ def register(app: Flask, services: Services, catalog: Catalog, workspaces: Works
 
     check.add(pages, services, catalog, workspaces)
     offers.add(pages, catalog, workspaces)
+    red_lines.add(pages, catalog, workspaces)
     shared.add(pages, catalog, workspaces)
     embed.add(pages, workspaces)
     portfolio.add(pages, catalog, workspaces)

@@ -75,7 +75,7 @@ def pre_sale_groups(schedule: FeeSchedule, messages: Messages) -> tuple[Group, .
             None,
             (
                 PLACE,
-                Field("kind", "choice", say("Kind of pre-sale"), "/kind", choices=_named(KINDS, PRE_SALE_KINDS)),
+                Field("kind", "choice", say("Kind of pre-sale"), "/kind", choices=named(KINDS, PRE_SALE_KINDS)),
             ),
         ),
         Group(
@@ -105,9 +105,7 @@ def pre_sale_groups(schedule: FeeSchedule, messages: Messages) -> tuple[Group, .
         Group(
             say("Stock and shipping"),
             (
-                Field(
-                    "media", "choice", say("Media"), "/media", choices=_named(MEDIA, PRE_SALE_MEDIA), empty=NOT_KNOWN
-                ),
+                Field("media", "choice", say("Media"), "/media", choices=named(MEDIA, PRE_SALE_MEDIA), empty=NOT_KNOWN),
                 Field("fulfillment", "choice", say("Who ships it?"), "/fulfillment", choices=channels, empty=NOT_KNOWN),
                 Field("stock_secured", "count", say("Units that are secured"), "/stock_secured"),
                 Field("expected_units", "count", say("Units that you expect to sell before"), "/expected_units"),
@@ -205,7 +203,8 @@ LISTING_GROUPS = (
 )
 
 
-def _named(words: tuple[str, ...], names: dict[str, str]) -> tuple[tuple[str, str], ...]:
+def named(words: tuple[str, ...], names: dict[str, str]) -> tuple[tuple[str, str], ...]:
+    """Give words to choose from their names."""
     return tuple((word, names[word]) for word in words)
 
 

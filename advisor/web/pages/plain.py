@@ -87,6 +87,8 @@ class PlainForm(Entries):
         given = self.value(field.name)
         if field.kind not in ("text", "long"):
             given = given.strip()
+        if not given and field.kind == "choice" and field.empty is None:
+            given = field.choices[0][0]  # what a browser shows as chosen
         if not given.strip() or given == UNKNOWN:
             if field.needed is not None:
                 self.refuse(field.name, field.needed)
