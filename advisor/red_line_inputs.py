@@ -30,6 +30,8 @@ from advisor.inputs import Text as ShortText
 from advisor.strict_json import NUL
 
 LONGEST_TEXT = 100_000
+# All texts of a request together: so many are checked within seconds.
+MOST_CHARACTERS = 200_000
 MOST_TEXTS = 200
 MOST_ENTRIES = 1000
 MOST_HOLIDAYS = 366
@@ -224,6 +226,14 @@ def read_policy_check(body: Any, today: date) -> PolicyCheckInput:
         if isinstance(value, list) and len(value) > most:
             problems.append(Problem(f"/facts/{name}", "wrong_length", _too_many(len(value), most)))
     refuse_if_any(problems)
+    length = sum(len(one["text"]) for one in given)
+    if length > MOST_CHARACTERS:
+        detail = say(
+            "These texts have {length} characters together; {longest} are taken at once. Send several requests.",
+            length=length,
+            longest=MOST_CHARACTERS,
+        )
+        problems.append(Problem("/texts", "wrong_length", detail))
     for index, one in enumerate(given):
         _check_text(one, f"/texts/{index}", problems)
     for index, one in enumerate(facts.get("dispatches", ())):

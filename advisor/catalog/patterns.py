@@ -10,10 +10,14 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from advisor.domain.red_lines import Part
+
 # The most steps that one try of a pattern may take, and the most characters that it may look at.
 MOST_STEPS = 20_000
 MOST_CHARACTERS = 2_000
 _TOO_MANY = 10**12
+# What may not stand before a pattern: (?<![...]), any number of them.
+_GUARD = re.compile(r"(?:\(\?<!(?:\[[^\]]*\] ?)+\))+")
 _NAMED = re.compile(r"\{([a-z][a-z_]*)\}")
 
 
@@ -50,6 +54,19 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
     if width > MOST_CHARACTERS:
         raise UnusablePattern(f"one try may look at {width} characters, more than {MOST_CHARACTERS}")
     return compiled
+
+
+def compile_part(pattern: str) -> Part:
+    """Compile a pattern to search with; raises UnusablePattern.
+
+    What may not stand before it is taken off its beginning: the search then skips to the characters it can begin with.
+    """
+    whole = compile_pattern(pattern)
+    guard = _GUARD.match(pattern)
+    items = re._parser.parse(pattern, re.ASCII)  # type: ignore[attr-defined]
+    if guard is None or str(items[0][0]) != "ASSERT_NOT" or guard.end() == len(pattern):
+        return Part(whole)
+    return Part(re.compile(pattern[guard.end() :], re.ASCII), re.compile(guard[0], re.ASCII))
 
 
 def has_host(pattern: re.Pattern[str]) -> bool:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from advisor.catalog.patterns import UnusablePattern, compile_pattern, expand, has_host
+from advisor.catalog.patterns import UnusablePattern, compile_part, compile_pattern, expand, has_host
 from advisor.catalog.tables import Table, check_sequence
 from advisor.domain.declared import FACTS
 from advisor.domain.plain_text import Folding
@@ -16,6 +16,7 @@ from advisor.domain.red_lines import (
     Block,
     Gap,
     MessageTypes,
+    Part,
     Pattern,
     RedLines,
     Rule,
@@ -52,8 +53,8 @@ def read_red_lines(top: Table, sources: Sources) -> RedLines:
             top.problem(f"rule[{rule.id}].yields_to", f"found {other!r}, which is no rule")
     shields = []
     for table in top.tables("shield"):
-        pattern = reader.compiled(table, "find")
-        shields.append(Shield(pattern, frozenset(table.words("rules", ids))))
+        part = reader.part(table, "find")
+        shields.append(Shield(part, frozenset(table.words("rules", ids))))
         table.close()
     gaps = []
     for table in top.tables("gap", name_by="id"):
@@ -104,6 +105,14 @@ class _Reader:
         except UnusablePattern as error:
             table.problem(key, str(error))
             return re.compile("x")
+
+    def part(self, table: Table, key: str, pattern: str | None = None) -> Part:
+        """Compile the pattern at a key, to search with."""
+        try:
+            return compile_part(expand(table.text(key) if pattern is None else pattern, self.words))
+        except UnusablePattern as error:
+            table.problem(key, str(error))
+            return Part(re.compile("x"))
 
     def _optional(self, table: Table, key: str) -> re.Pattern[str] | None:
         return self.compiled(table, key) if table.has(key) else None
@@ -175,14 +184,14 @@ class _Reader:
         if together == table.has("find"):
             table.problem("find", "a pattern has either `find` or `together`")
         if together:
-            parts = tuple(self.compiled(table, "together", one) for one in table.words("together"))
+            parts = tuple(self.part(table, "together", one) for one in table.words("together"))
         else:
-            parts = (self.compiled(table, "find"),)
+            parts = (self.part(table, "find"),)
         if together and len(parts) < 2:
             table.problem("together", "found one pattern; there are at least two, or it is `find`")
         hosts = self._hosts(table, "hosts") if table.has("hosts") else None
         not_hosts = self._hosts(table, "not_hosts") if table.has("not_hosts") else frozenset[str]()
-        if (hosts or not_hosts) and not has_host(parts[0]):
+        if (hosts or not_hosts) and not has_host(parts[0].regex):
             table.problem("find", "it has no group (?P<host>...), which `hosts` and `not_hosts` look at")
         digits = None
         if table.has("digits"):

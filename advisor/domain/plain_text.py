@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 # Categories of characters without a shape of their own: accents, enclosing marks, zero-width and control characters.
 _UNSEEN = frozenset({"Mn", "Me", "Cf", "Cc", "Cs"})
+# A character that would become more than this, such as an Arabic phrase in one, stays as it is.
+LONGEST_FOLDED = 4
 # The full-width exclamation and question marks have become these already.
 _ENDS_SENTENCE = "!?。;\n"
 
@@ -85,7 +87,8 @@ class Folding:
         if character in self._look_alikes:
             return self._look_alikes[character]
         decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", character).casefold())
-        return "".join(self._letter(one) for one in decomposed)
+        plain = "".join(self._letter(one) for one in decomposed)
+        return plain if len(plain) <= LONGEST_FOLDED else character
 
     def _letter(self, character: str) -> str:
         digit = unicodedata.digit(character, None)

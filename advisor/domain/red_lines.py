@@ -9,7 +9,6 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import accumulate
 
 from advisor.domain.declared import FACTS, Compare, Declared
 from advisor.domain.plain_text import Folding, PlainText
@@ -19,6 +18,27 @@ KINDS = ("message", "listing_title", "listing_bullet", "listing_description", "b
 PROHIBITED, DOUBTFUL = "prohibited", "doubtful"
 SEVERITIES = (PROHIBITED, DOUBTFUL)
 MESSAGE = "message"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """A regular expression, and what may not stand before it: apart from it, so that the search can skip ahead."""
+
+    regex: re.Pattern[str]
+    guard: re.Pattern[str] | None = None
+
+    def find(self, text: str) -> Iterator[re.Match[str]]:
+        """Find the matches one after another, none of them empty."""
+        position = 0
+        while match := self.regex.search(text, position):
+            start, end = match.span()
+            if self.guard is not None and not self.guard.match(text, start):
+                position = start + 1
+            elif start == end:
+                position = end + 1
+            else:
+                yield match
+                position = end
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,7 +52,7 @@ class Pattern:
     """
 
     reason: str
-    parts: tuple[re.Pattern[str], ...]
+    parts: tuple[Part, ...]
     kinds: frozenset[str]
     marketplaces: frozenset[str]
     languages: tuple[str, ...]
@@ -73,7 +93,7 @@ class Block:
 class Rule:
     """One red line. `fact` names what is declared; a rule without one looks at texts of its `kinds`.
 
-    `yields_to`: a finding that lies within one of those rules is part of it. `proactive`: it holds for messages that
+    `yields_to`: a finding that overlaps one of those rules is part of it. `proactive`: it holds for messages that
     answer no question of the buyer.
     """
 
@@ -98,7 +118,7 @@ class Rule:
 class Shield:
     """What looks like a breach of some rules and is none, such as an order number."""
 
-    pattern: re.Pattern[str]
+    part: Part
     rules: frozenset[str]
 
 
@@ -300,18 +320,14 @@ def _in_text(
         for shield in lines.shields:
             if rule.id in shield.rules:
                 if shield not in shields:
-                    shields[shield] = [one.span() for one in shield.pattern.finditer(plain.text)]
+                    shields[shield] = [one.span() for one in shield.part.find(plain.text)]
                 spans = _outside(spans, shields[shield])
         found.append((rule, block, _merge(spans)))
     by_rule = {rule.id: [(start, end) for start, end, _ in spans] for rule, _, spans in found}
     findings = []
     for rule, block, spans in found:
-        stronger = sorted(span for other in rule.yields_to for span in by_rule.get(other, ()))
-        reaches = list(accumulate((end for _, end in stronger), max))
-        for start, end, reason in spans:
-            before = bisect_left(stronger, (start + 1, 0))
-            if before and reaches[before - 1] >= end:
-                continue
+        stronger = _merge([(*span, "") for other in rule.yields_to for span in by_rule.get(other, ())])
+        for start, end, reason in _outside(spans, [(first, last) for first, last, _ in stronger]):
             first, last = plain.span(start, end)
             findings.append(Finding(rule, block, block.severity, reason, index, first, last))
     return findings
@@ -320,17 +336,17 @@ def _in_text(
 def _matches(pattern: Pattern, plain: PlainText) -> Iterator[tuple[int, int]]:
     """Find where a pattern matches, in plain positions."""
     if pattern.whole:
-        match = pattern.parts[0].fullmatch(plain.text)
+        match = pattern.parts[0].regex.fullmatch(plain.text)
         if match and plain.text:
             yield match.span()
         return
     if len(pattern.parts) > 1:
         yield from _together(pattern, plain)
         return
-    for match in pattern.parts[0].finditer(plain.text):
+    for match in pattern.parts[0].find(plain.text):
         start, end = match.span()
         matched = match[0]
-        if start == end or (pattern.needs and not pattern.needs.search(matched)):
+        if pattern.needs and not pattern.needs.search(matched):
             continue
         if pattern.without and pattern.without.search(matched):
             continue
@@ -347,11 +363,11 @@ def _together(pattern: Pattern, plain: PlainText) -> Iterator[tuple[int, int]]:
     """Find the first part with one match of each other part near it in its sentence, the nearest one."""
     others = []
     for part in pattern.parts[1:]:
-        spans = [match.span() for match in part.finditer(plain.text)]
+        spans = [match.span() for match in part.find(plain.text)]
         if not spans:
             return
         others.append((spans, [start for start, _ in spans]))
-    for match in pattern.parts[0].finditer(plain.text):
+    for match in pattern.parts[0].find(plain.text):
         start, end = match.span()
         sentence = plain.sentence(start)
         first, last = start, end
