@@ -267,7 +267,9 @@ def test_readiness_is_told_in_whole_sentences(app: Flask, monkeypatch: pytest.Mo
     monkeypatch.setattr(disk, "free", lambda place: 0)
     answer = client.get("/readyz", headers=BRACKETED)
     detail = answer.json["detail"]
-    assert detail.startswith(OPEN) and f"{CLOSE} {OPEN}Only 0 MiB" in detail and detail.endswith(CLOSE)
+    assert (
+        detail.startswith(OPEN) and f"{CLOSE} {OPEN}The files' disk has less room" in detail and detail.endswith(CLOSE)
+    )
     assert without(detail) == client.get("/readyz").json["detail"]
 
 

@@ -577,7 +577,7 @@ def test_another_workspace_sees_and_touches_nothing(workspace: Any, make_workspa
     ):
         answer = other.ask(method, path)
         assert (answer.status_code, json.loads(answer.data)["errors"]) == (404, []), (method, path)
-    assert other.get("/v1/webhook-endpoints").json == {"items": []}
+    assert other.get("/v1/webhook-endpoints").json == {"items": [], "next": None}
     assert other.get("/v1/webhook-deliveries").json == {"items": [], "next": None}
     assert workspace.get(endpoint).json["secret_version"] == 1
     assert state(workspace, sent) == sent
