@@ -39,6 +39,7 @@ GROUP_LONGEST = 100
 ALLOWED_MARKETPLACES = say("Allowed are {marketplaces} (GB is taken as UK).", marketplaces=", ".join(MARKETPLACES))
 NOT_A_WHOLE_NUMBER = say("This has to be a whole number, such as 12.")
 NO_OBJECT = say("This has to be a JSON object.")
+NO_LIST = say("This has to be a list.")
 NO_BODY_OBJECT = say("The body has to be a JSON object.")
 NOT_TRUE_OR_FALSE = say("This has to be true or false.")
 PRICE_OF_NOTHING = say("A price is above 0.")
@@ -252,7 +253,7 @@ class Rate(Value):
         return decimal_schema(6, self.high // PPM, "0.02")
 
     def read(self, value: Any) -> int:
-        return read_decimal(value, 6, self.high)
+        return read_decimal(value, 6, self.high, rate=True)
 
 
 class Money(Value):
@@ -266,28 +267,45 @@ class Money(Value):
         return str(value)
 
 
-def too_large(most: int) -> Sentence:
-    """Say how large a decimal may be."""
+def too_large(most: int, *, rate: bool) -> Sentence:
+    """Say how large an amount or a rate may be."""
+    if rate:
+        return say("This is too large; at most {most} is possible. 1 is 100 %.", most=most)
     return say("This is too large; at most {most} is possible.", most=most)
 
 
-def read_decimal(value: Any, places: int, high: int) -> int:
-    """Read a decimal text (or a JSON integer) as an integer of 10**-places; raises ValidationError."""
+def read_decimal(value: Any, places: int, high: int, *, rate: bool = False) -> int:
+    """Read a decimal text (or a JSON integer) as an integer of 10**-places; raises ValidationError.
+
+    What is said of a rate shows how a percentage is written: a wrong guess there is wrong by a factor of 100.
+    """
     if isinstance(value, (float, Decimal)):
-        raise refuse("json_float", say('A decimal has to be sent as a text, such as "0.25", so that it stays exact.'))
+        detail = say('An amount has to be sent as a text, such as "52.50", so that it stays exact.')
+        if rate:
+            detail = say('A rate has to be sent as a text, so that it stays exact: 0.5 % is written "0.005".')
+        raise refuse("json_float", detail)
     if isinstance(value, bool) or not isinstance(value, (str, int)):
-        raise refuse("not_a_decimal", say('This has to be a decimal in quotes, such as "0.25".'))
+        detail = say('This has to be an amount in quotes, such as "52.50".')
+        if rate:
+            detail = say('This has to be a rate in quotes: 0.5 % is written "0.005".')
+        raise refuse("not_a_decimal", detail)
     text = str(value)
     number = parse_decimal(text, places)
     if number is None or len(text.partition(".")[2]) > places:
         detail = say(
-            "A decimal has digits 0-9 and at most one full stop with up to {places} decimals: no sign, blank, "
-            'separator, exponent or percent sign, such as "0.25".',
+            "An amount has digits 0-9 and at most one full stop with up to {places} decimals: no sign, blank, "
+            'separator or exponent, such as "52.50".',
             places=places,
         )
+        if rate:
+            detail = say(
+                "A rate has digits 0-9 and at most one full stop with up to {places} decimals: no sign, blank, "
+                'separator, exponent or percent sign. 0.5 % is written "0.005".',
+                places=places,
+            )
         raise refuse("not_a_decimal", detail)
     if number > high:
-        raise refuse("out_of_range", too_large(high // 10**places))
+        raise refuse("out_of_range", too_large(high // 10**places, rate=rate))
     return number
 
 
@@ -414,7 +432,7 @@ def _read_segment(value: Any) -> str:
 _OBSERVATION: dict[str, Callable[[Any], Any]] = {
     "count": lambda value: read_count(value, 0, HIGHEST_COUNT),
     "of": lambda value: read_count(value, 0, HIGHEST_COUNT),
-    "rate": lambda value: read_decimal(value, 9, PPB),
+    "rate": lambda value: read_decimal(value, 9, PPB, rate=True),
     "window_days": lambda value: read_count(value, 1, 366),
     "segment": _read_segment,
 }
@@ -531,7 +549,7 @@ class Several(fields.List[Any]):
     default_error_messages = {
         "required": Refusal("missing", say("This is missing; it has to be given.")),  # type: ignore[dict-item]
         "null": Refusal("missing", say("This is null; it has to be given.")),  # type: ignore[dict-item]
-        "invalid": Refusal("wrong_value", say("This has to be a list.")),  # type: ignore[dict-item]
+        "invalid": Refusal("wrong_value", NO_LIST),  # type: ignore[dict-item]
     }
 
 
@@ -706,9 +724,10 @@ def component_schemas(vocabulary: Vocabulary, program_ids: Sequence[str]) -> dic
     }
 
 
-_ASSESSMENT, _ESTIMATE, _ADVICE, _BATCH, _SELLER, _SNAPSHOT = (
+_ASSESSMENT, _ESTIMATE, _FEE_LINE, _ADVICE, _BATCH, _SELLER, _SNAPSHOT = (
     AssessmentRequest(),
     FeeEstimateRequest(),
+    FeeLineSchema(),
     AdviceRequest(),
     AssessmentBatchRequest(),
     SellerRequest(),
@@ -848,8 +867,8 @@ def flatten_assessment(catalog: Catalog, body: Any, program: str, as_of: date) -
     if not isinstance(body, dict):
         raise InvalidInput([Problem("", "not_an_object", NO_BODY_OBJECT)])
     account = {name: value for name, value in body.items() if name not in ("lines", "established_in")}
-    data = load(_ASSESSMENT, account)
     problems: list[Problem] = []
+    data = _noted(_ASSESSMENT, account, "", problems)
     if data.get("programs") not in (None, [program]):
         detail = say("This file is scored for {program} alone.", program=program)
         problems.append(Problem("/programs", "not_allowed", detail))
@@ -859,25 +878,27 @@ def flatten_assessment(catalog: Catalog, body: Any, program: str, as_of: date) -
     vocabulary = catalog.vocabulary
     facts = _facts(vocabulary, data.get("facts") or {}, problems)
     observations = read_observations(vocabulary, data.get("metrics") or {}, problems)
-    lines = body.get("lines") or []
-    cells = {"seller_id": (data.get("seller") or {}).get("id") or "", "marketplace": data["marketplace"]}
-    if (data.get("seller") or {}).get("name"):
-        cells["seller_name"] = data["seller"]["name"]
-    if not isinstance(lines, list) or len(lines) > 1:
+    lines = body.get("lines")
+    seller = data.get("seller") or {}
+    cells = {"seller_id": seller.get("id") or "", "marketplace": data.get("marketplace") or ""}
+    if seller.get("name"):
+        cells["seller_name"] = seller["name"]
+    if lines is not None and not isinstance(lines, list):
+        problems.append(Problem("/lines", "wrong_value", NO_LIST))
+    elif lines and len(lines) > 1:
         problems.append(Problem("/lines", "wrong_length", say("A row has at most one fee line.")))
     elif lines:
-        loaded = load(FeeLineSchema(), lines[0])
+        loaded = _noted(_FEE_LINE, lines[0], "/lines/0", problems)
         channel = loaded.get("fulfillment")
         if channel is not None and CHANNEL_OF_ACCOUNT[channel] != facts.pop("fulfillment", None):
             detail = say(
                 "A row has one fulfillment, for the account and its sale: give facts.fulfillment to match this."
             )
             problems.append(Problem("/lines/0/fulfillment", "not_allowed", detail))
-        cells |= {name: _cell(value) for name, value in lines[0].items() if loaded.get(name) is not None}
+        cells |= {name: _cell(lines[0][name]) for name, value in loaded.items() if value is not None}
     if body.get("established_in") is not None:
         cells["established_in"] = str(body["established_in"])
-    if problems:
-        raise InvalidInput(problems)
+    refuse_if_any(problems)
     for name, fact in facts.items():
         cells[name] = _cell(fact)
     for slot, seen in observations.items():
@@ -915,6 +936,16 @@ def load(schema: Schema, body: Any) -> dict[str, Any]:
         loaded: dict[str, Any] = schema.load(body)
     except ValidationError as error:
         raise InvalidInput(flatten(error.messages, "")[:MOST_PROBLEMS]) from None
+    return loaded
+
+
+def _noted(schema: Schema, given: Any, pointer: str, problems: list[Problem]) -> dict[str, Any]:
+    """Load an object that stands at a pointer; notes what is wrong with it, and gives nothing then."""
+    try:
+        loaded: dict[str, Any] = schema.load(given)
+    except ValidationError as error:
+        problems.extend(flatten(error.messages, pointer))
+        return {}
     return loaded
 
 
@@ -1095,14 +1126,12 @@ def unknown_category(schedule: FeeSchedule, category: str) -> Sentence:
     near += get_close_matches(category, schedule.categories, n=5, cutoff=0.4)
     if not near:
         return say(
-            "The {marketplace} fee schedule has no such category. "
-            "GET /v1/fee-schedules/{marketplace} lists all {number}.",
+            "The {marketplace} fee schedule has no such category. It lists {number}.",
             marketplace=schedule.marketplace,
             number=len(schedule.categories),
         )
     return say(
-        "The {marketplace} fee schedule has no such category. Close to it are {near}. "
-        "GET /v1/fee-schedules/{marketplace} lists all {number}.",
+        "The {marketplace} fee schedule has no such category. Close to it are {near}. It lists {number}.",
         marketplace=schedule.marketplace,
         near=", ".join(list(dict.fromkeys(near))[:5]),
         number=len(schedule.categories),

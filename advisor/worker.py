@@ -239,7 +239,8 @@ class Worker:
             if len(done) < len(held.parts) or not whole:
                 batches.begin_again(connection, held)
                 done = {}
-            batches.begin(connection, held, run.rows.count)
+            unread = {"passed_through": run.layout.other, "unused": run.unused}
+            batches.begin(connection, held, run.rows.count, **unread)
         for number in lasts:
             if number in done:
                 continue

@@ -984,3 +984,29 @@ def test_logs_are_json_lines_that_never_hold_what_was_sent(
     (failure,) = [line for line in lines if line["level"] == "ERROR"]
     assert (failure["exception"], failure["request_id"]) == ("ValueError", "request-0500")
     assert failure["raised_at"]
+
+
+@pytest.mark.parametrize(
+    ("rate", "said"),
+    [
+        (0.5, 'A rate has to be sent as a text, so that it stays exact: 0.5 % is written "0.005".'),
+        (True, 'This has to be a rate in quotes: 0.5 % is written "0.005".'),
+        ("0.5%", 'separator, exponent or percent sign. 0.5 % is written "0.005".'),
+        ("2", "This is too large; at most 1 is possible. 1 is 100 %."),
+    ],
+)
+def test_a_rate_that_is_not_taken_tells_how_it_is_written(client: FlaskClient, rate: object, said: str) -> None:
+    """A number that is guessed from the message is not wrong by a factor of 100."""
+    metrics = {"order_defect_rate": {"rate": rate}}
+    answer = client.post("/v1/assessments", json={"marketplace": "US", "metrics": metrics})
+    assert said in answer.json["errors"][0]["detail"]
+    line = {"category": "jewelry", "price": "5.00", "refund_rate": rate}
+    answer = client.post("/v1/fee-estimates", json={"marketplace": "US", "lines": [line]})
+    assert said in answer.json["errors"][0]["detail"]
+
+
+def test_a_price_that_is_not_taken_has_a_price_as_its_example(client: FlaskClient) -> None:
+    for price in (0.5, True, "5 USD"):
+        line = {"category": "jewelry", "price": price}
+        answer = client.post("/v1/fee-estimates", json={"marketplace": "US", "lines": [line]})
+        assert '"52.50"' in answer.json["errors"][0]["detail"]

@@ -297,6 +297,106 @@ def test_ndjson_bodies_of_the_api_and_broken_lines(catalog: Catalog, tmp_path: P
     ]
 
 
+def test_an_ndjson_line_has_all_its_problems_where_they_are(catalog: Catalog, tmp_path: Path) -> None:
+    line = {"category": "jewelry", "price": "300.00"}
+    bodies: list[Any] = [
+        {"lines": [{**line, "price": 300.5, "units": 0}]},
+        {"lines": [7]},
+        {"lines": False},
+        {"lines": {}},
+        {"lines": [line, line]},
+        {"facts": {"colour": "red"}, "as_of": "2020-01-01", "lines": [{**line, "shipping": "x"}]},
+        {"marketplace": "XX", "lines": [{"price": "1"}]},
+        {"lines": []},
+        {"lines": None},
+        {"lines": [line]},
+    ]
+    rows = [{"marketplace": "US", "seller": {"id": "A"}, "facts": {}, **body} for body in bodies]
+    (tmp_path / "in.ndjson").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    result = run(catalog, tmp_path / "in.ndjson", tmp_path / "out.ndjson")
+    assert (result.rows, result.scored) == (10, 3)
+    assert rejects_of(tmp_path / "out.ndjson.rejects.csv") == [
+        ["1", "/lines/0/price", "json_float"],
+        ["1", "/lines/0/units", "out_of_range"],
+        ["2", "/lines/0", "not_an_object"],
+        ["3", "/lines", "wrong_value"],
+        ["4", "/lines", "wrong_value"],
+        ["5", "/lines", "wrong_length"],
+        ["6", "/as_of", "not_allowed"],
+        ["6", "/facts/colour", "unknown_field"],
+        ["6", "/lines/0/shipping", "not_a_decimal"],
+        ["7", "/lines/0/category", "missing"],
+        ["7", "/marketplace", "unknown_marketplace"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        ("seller_id\tmarketplace", "separated by tabs. Commas or semicolons are taken."),
+        ("seller_id|marketplace", "separated by bars. Commas or semicolons are taken."),
+        ("Seller ID,marketplace", "Is it 'Seller ID'? Name it seller_id."),
+        ("sellerId,marketplace", "Is it 'sellerId'? Name it seller_id."),
+        ("merchant,place", "The file begins with merchant, place."),
+    ],
+)
+def test_a_file_whose_accounts_have_no_name(tmp_path: Path, header: str, said: str) -> None:
+    (tmp_path / "in.csv").write_text(f"{header}\nA1,US\n")
+    result = CliRunner().invoke(main, ["score", str(tmp_path / "in.csv"), "-o", str(tmp_path / "out.csv"), *OPTIONS])
+    assert result.exit_code == ExitCode.UNUSABLE
+    assert "seller_id: There is no column seller_id" in result.stderr and said in result.stderr
+
+
+def test_the_closing_sentence_names_what_was_not_read(tmp_path: Path) -> None:
+    names = "seller_id,order_defect_rate,Late Shipment Rate,Selling-Plan,order_defect_rat,note,refund_rate,tax_rate"
+    (tmp_path / "in.csv").write_text(f"{names}\nA1,0.001,0.1,professional,,x,0,0\n")
+    options = ["--set", "order_defect_rate_7d=1%", *OPTIONS]
+    result = CliRunner().invoke(main, ["score", str(tmp_path / "in.csv"), "-o", str(tmp_path / "out.csv"), *options])
+    assert result.exit_code == ExitCode.DONE, result.stderr
+    assert result.stderr.endswith(
+        " Passed through without a meaning here: Late Shipment Rate (did you mean late_shipment_rate?), Selling-Plan "
+        "(did you mean selling_plan?), order_defect_rat, note. "
+        f"Not read by {PROGRAM}: refund_rate, tax_rate, order_defect_rate_7d.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        ("0,5%", "A decimal comma is taken only in CSV files with semicolons. Write a decimal point."),
+        ("0,5", "A decimal comma is taken only in CSV files with semicolons. Write a decimal point."),
+        (".5%", "A digit has to stand before the decimal mark: .5% is written 0.5%."),
+        (".5", "A digit has to stand before the decimal mark: .5 is written 0.5."),
+        ("-0.5%", "A rate has digits, up to 9 decimals and no sign: 0.5 % is written 0.5% or 0.005."),
+        ("2", "This is too large; at most 1 is possible. 1 is 100 %."),
+    ],
+)
+def test_a_rate_that_is_not_taken_tells_how_it_is_written(
+    catalog: Catalog, tmp_path: Path, cell: str, said: str
+) -> None:
+    (tmp_path / "in.csv").write_text(f'seller_id,order_defect_rate\nA1,0.001\nA2,"{cell}"\n')
+    run(catalog, tmp_path / "in.csv", tmp_path / "out.csv", marketplace="US")
+    with (tmp_path / "out.csv.rejects.csv").open(newline="") as read:
+        assert [row[-1] for row in csv.reader(read)] == ["reason", said]
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        ("9,5", "A decimal comma is taken only in CSV files with semicolons. Write a decimal point."),
+        ("1,000", "An amount has digits, at most one decimal mark, and no sign or separator, such as 52.50."),
+        (".5", "A digit has to stand before the decimal mark: .5 is written 0.5."),
+    ],
+)
+def test_an_amount_that_is_not_taken_tells_how_it_is_written(
+    catalog: Catalog, tmp_path: Path, cell: str, said: str
+) -> None:
+    (tmp_path / "in.csv").write_text(f'seller_id,category,price\nA1,jewelry,1\nA2,jewelry,"{cell}"\n')
+    run(catalog, tmp_path / "in.csv", tmp_path / "out.csv", marketplace="US")
+    with (tmp_path / "out.csv.rejects.csv").open(newline="") as read:
+        assert [row[-1] for row in csv.reader(read)] == ["reason", said]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [

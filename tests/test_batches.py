@@ -243,14 +243,62 @@ def test_a_deleted_batch_is_gone_with_its_files(workspace: Any, work: Work, sett
 
 
 def test_a_file_that_turns_out_to_be_unusable_fails_with_the_reason(workspace: Any, work: Work) -> None:
-    body = b"seller_id,marketplace,order_defect_rate\nA1,US,0.1\nA2,US,0.2\n"
-    place = send(workspace, body, "/v1/batches?set=selling_plan=gold").headers["Location"]
+    body = b"seller_id,marketplace,category\nA1,JP,jewelry\nA2,JP,jewelry\n"
+    place = send(workspace, body, "/v1/batches?set=price=9.50").headers["Location"]  # yen have no decimals
     work()
     failed = workspace.get(place).json
     assert (failed["state"], failed["results"]) == ("failed", None)
     assert failed["problem"]["code"] == "not_usable"
-    assert [one["pointer"] for one in failed["problem"]["errors"]] == ["--set selling_plan"]
+    assert [one["pointer"] for one in failed["problem"]["errors"]] == ["price"]
     assert refusal(workspace.get(f"{place}/results"), 409) == "not_finished"
+
+
+@pytest.mark.parametrize(
+    ("constant", "code", "said"),
+    [
+        ("selling_plan=pro", "not_allowed", "selling_plan cannot be set like this. Allowed are professional, individ"),
+        ("Selling_Plan=gold", "not_allowed", "selling_plan cannot be set"),
+        ("late_shipment_rate_30d=2", "out_of_range", "1 is 100 %."),
+        ("late_shipment_rate_30d=.5%", "not_a_decimal", ".5% is written 0.5%."),
+        ("units=0", "out_of_range", "units cannot be set like this. This may be from 1 to 1000000."),
+        ("unit_cost=a lot", "not_a_decimal", "unit_cost cannot be set like this. An amount has digits"),
+        ("tracking_on_every_package=maybe", "not_true_or_false", "This has to be true, false, yes or no."),
+        ("established_in=Germany", "not_a_country", "A country is two letters"),
+        ("price=5", "duplicate_name", "price cannot be set like this. The file has this column already"),
+        ("colour=red", "unknown_column", "colour cannot be set like this. There is no fact, metric or fee column"),
+    ],
+)
+def test_a_constant_that_no_row_can_use_is_refused_at_once(workspace: Any, constant: str, code: str, said: str) -> None:
+    answer = workspace.post("/v1/batches", query_string={"set": constant}, data=ACCOUNTS, headers=CSV)
+    assert refusal(answer, 422) == code
+    (error,) = answer.json["errors"]
+    assert error["pointer"] == "?set"
+    assert said in error["detail"]
+
+
+@pytest.mark.parametrize("constant", ["unit_cost=9.50", "unit_cost=100", "fulfillment=seller_prime", "refund_rate=2%"])
+def test_a_constant_that_some_row_may_use_is_taken(workspace: Any, constant: str) -> None:
+    sent = workspace.post("/v1/batches", query_string={"set": constant}, data=ACCOUNTS, headers=CSV)
+    assert sent.status_code == 202, sent.text
+
+
+def test_a_batch_names_the_columns_that_are_not_read(workspace: Any, work: Work) -> None:
+    header = b"seller_id,marketplace,note,order_defect_rate,policy_violations_count,Refund_Rate,price_list\n"
+    body = header + b"A1,US,x,0.1,1,0,\n"
+    sent = send(workspace, body, "/v1/batches?as_of=2026-11-22&set=selling_plan=professional")
+    assert (sent.status_code, sent.json["passed_through"], sent.json["unused"]) == (202, None, None), sent.text
+    work()
+    done = workspace.get(sent.headers["Location"]).json
+    assert (done["state"], done["passed_through"]) == ("done", ["note", "policy_violations_count", "price_list"])
+    assert done["unused"] == ["Refund_Rate"]
+
+
+@pytest.mark.parametrize("name", ["accounts.xlsx", "ACCOUNTS.XLS", "a.ods"])
+def test_a_workbook_is_told_how_to_become_a_file_of_accounts(workspace: Any, name: str) -> None:
+    answer = workspace.post("/v1/batches", data={"file": (BytesIO(b"PK\x03\x04 and so on"), name)})
+    assert refusal(answer, 422) == "not_allowed"
+    (error,) = answer.json["errors"]
+    assert error["detail"] == "This file is a workbook. Save the sheet as “CSV UTF-8”, and send that file."
 
 
 def test_files_of_nobody_are_swept_when_they_are_old(settings: Settings) -> None:

@@ -381,7 +381,7 @@ def test_assess_names_every_wrong_value_by_its_pointer() -> None:
     }
     shape = run("assess", input=json.dumps(wrong)).stderr
     assert "  /metrics/order_defect_rate: 5 of 3 is impossible" in shape
-    assert "  /metrics/late_shipment_rate/0/rate: A decimal has digits" in shape
+    assert "  /metrics/late_shipment_rate/0/rate: A rate has digits" in shape
     names = run("assess", input=json.dumps(wrong | {"metrics": {"odr": {"count": 1}}})).stderr
     for place in ("/programs/0", "/facts/selling_plan", "/metrics/odr"):
         assert f"\n  {place}: " in names
@@ -560,7 +560,7 @@ def test_fees_that_no_rule_covers_are_an_answer() -> None:
     ("options", "told"),
     [
         (["--price", "300.00"], ["--marketplace: This is missing", "--category: This is missing"]),
-        ([*SALE_OPTIONS, "--price", "3e5"], ["--price: A decimal has digits 0-9"]),
+        ([*SALE_OPTIONS, "--price", "3e5"], ["--price: An amount has digits 0-9"]),
         ([*SALE_OPTIONS, "--price", "0"], ["--price: A price is above 0."]),
         ([*SALE_OPTIONS, "--price", "1.234"], ["--price: Amounts in USD have at most 2 decimals."]),
         ([*SALE_OPTIONS, "--units", "many"], ["--units: This has to be a whole number"]),
@@ -568,7 +568,7 @@ def test_fees_that_no_rule_covers_are_an_answer() -> None:
         ([*SALE_OPTIONS, "--units", "0"], ["--units: This may be from 1 to 1000000."]),
         ([*SALE_OPTIONS, "--fulfillment", "pigeon"], ["--fulfillment: Allowed are seller,"]),
         ([*SALE_OPTIONS, "--fulfillment", "easy_ship"], ["--fulfillment: In US allowed are seller,"]),
-        ([*SALE_OPTIONS, "--refund-rate", "2 %"], ["--refund-rate: A decimal has"]),
+        ([*SALE_OPTIONS, "--refund-rate", "2 %"], ["--refund-rate: A rate has"]),
         ([*SALE_OPTIONS, "--selling-plan", "gold"], ["--selling-plan: Allowed are professional, individual."]),
         ([*SALE_OPTIONS, "--established-in", "Germany"], ["--established-in: A country is two letters"]),
         ([*SALE_OPTIONS, "--as-of", "22.11.2026"], ["--as-of: A date is written YYYY-MM-DD"]),
@@ -597,7 +597,7 @@ def test_fees_takes_a_file_or_options() -> None:
 def test_fees_of_a_body_by_its_pointer() -> None:
     sale = SALE | {"lines": [{"category": "jewelry", "price": 3.5}, {"category": "moons", "price": "1"}]}
     shape = run("fees", "--established-in", "Germany", input=json.dumps(sale)).stderr
-    assert "  /lines/0/price: A decimal has to be sent as a text" in shape
+    assert "  /lines/0/price: An amount has to be sent as a text" in shape
     assert "  --established-in: A country is two letters" in shape
     sale["lines"][0]["price"] = "3.50"  # type: ignore[index]
     assert (

@@ -67,6 +67,7 @@ def test_a_database_goes_back_and_forth(run: Run, database: Database) -> None:
     back = run("db", "downgrade", "0001_accounts", "--yes")
     assert (back.exit_code, back.stdout.endswith(f" was brought from layout {NEWEST} to 0001_accounts.\n")) == (0, True)
     assert "  0003_webhooks: Keep webhook endpoints and the outbox of their deliveries.\n" in back.stderr
+    assert "  0004_unread_columns: Keep which columns of a batch's file were not read.\n" in back.stderr
     behind = run("db", "check")
     assert (behind.exit_code, behind.stdout) == (
         1,

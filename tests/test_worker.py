@@ -111,7 +111,7 @@ def test_a_batch_has_one_owner_until_its_lease_has_passed(workspace: Any, databa
         batches.renew(connection, second, LEASE)
     for change in (
         lambda connection: batches.renew(connection, first, LEASE),
-        lambda connection: batches.begin(connection, first, 20),
+        lambda connection: batches.begin(connection, first, 20, passed_through=[], unused=[]),
         lambda connection: batches.finish(connection, first, announce),
         lambda connection: batches.give_back(connection, first),
         lambda connection: batches.add_part(

@@ -10,6 +10,8 @@ scoring      runs it on a locked-down DuckDB, and writes results and rejects who
 FORMATS = ("csv", "ndjson", "parquet")
 # What a file is, by the end of its name.
 EXTENSIONS = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson", ".parquet": "parquet", ".pq": "parquet"}
+# Files of spreadsheets, which nobody reads here.
+WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".ods")
 
 # How the files are named that come of scoring in parts, and of joining them.
 REJECTS = "rejects.csv"

@@ -91,12 +91,28 @@ COLUMNS = formulas.Operators(where=ibis.ifelse, least=ibis.least, greatest=ibis.
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One way a cell can be wrong: its column, a code and a reason, and the rows where it is."""
+    """One way a cell can be wrong: its column, a code and a reason, and the rows where it is.
+
+    `better` are reasons that tell more, and where they hold among those rows.
+    """
 
     column: str
     code: str
     reason: Sentence
     wrong: Column
+    better: Sequence[tuple[Sentence, Column]] = ()
+
+    @property
+    def fault(self) -> Column:
+        """The place among `reasons` of what is wrong, 0 where nothing is."""
+        better = [(_true(where), number) for number, (_, where) in enumerate(self.better, 2)]
+        which = ibis.cases(*better, else_=1) if better else ibis.literal(1)
+        return ibis.ifelse(_true(self.wrong), which, 0).cast("int8")
+
+    @property
+    def reasons(self) -> list[Sentence]:
+        """The reasons, by fault; the first stands for none."""
+        return [self.reason, self.reason, *(reason for reason, _ in self.better)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,8 +238,15 @@ class Columns:
             return _without_blanks(ibis.literal(cell.constant, type="string"))
         return self.table[f"text_{cell.column}"]
 
-    def _check(self, cell: Cell, code: str, reason: Sentence, wrong: Column) -> None:
-        self.checks.append(Check(cell.name, code, reason, wrong))
+    def _check(
+        self,
+        cell: Cell,
+        code: str,
+        reason: Sentence,
+        wrong: Column,
+        better: Sequence[tuple[Sentence, Column]] = (),
+    ) -> None:
+        self.checks.append(Check(cell.name, code, reason, wrong, better))
 
     def _keep(self, name: str, value: Column) -> Column:
         self.typed[name] = value
@@ -239,14 +262,17 @@ class Columns:
         value = _scaled(ibis.ifelse(good, text, _null("string")), places)
         reason = say("An amount has digits, at most one decimal mark, and no sign or separator, such as 52.50.")
         if percent:
-            reason = say("A rate has up to {places} decimals and no sign, such as 0.0025 or 0.25%.", places=places)
+            reason = say(
+                "A rate has digits, up to {places} decimals and no sign: 0.5 % is written 0.5% or 0.005.", places=places
+            )
             per_cent = text.endswith("%")
             good_percent = text.re_search(rf"^[0-9]{{1,{digits}}}(\.[0-9]{{1,{places - 2}}})? ?%$")
             good = ibis.ifelse(per_cent, good_percent, good)
             number = ibis.ifelse(good, without_end(text, "% "), _null("string"))
             value = ibis.ifelse(per_cent, _scaled(number, places - 2), _scaled(number, places))
-        self._check(cell, "not_a_decimal", reason, ~good)
-        self._check(cell, "out_of_range", too_large(high // 10**places), value > high)
+        better = _what_is_missing(text, percent)
+        self._check(cell, "not_a_decimal", reason, ~good, better)
+        self._check(cell, "out_of_range", too_large(high // 10**places, rate=percent), value > high)
         return value
 
     def _whole(self, cell: Cell, low: int, high: int) -> Column:
@@ -279,7 +305,7 @@ class Columns:
         text = self._text(cell).upper()
         text = ibis.ifelse(text == "GB", "UK", text)
         if marketplace is None:
-            empty = say("The marketplace is empty. Fill it in, or give --marketplace.")
+            empty = say("The marketplace is empty. Fill it in, or name the marketplace of all rows.")
             self._check(cell, "missing", empty, text.isnull())
         else:
             text = text.fill_null(marketplace)
@@ -401,13 +427,32 @@ class Columns:
         """Tell the rows whose category no fee schedule has, once they are joined with the fee rules."""
         covered = [name for name in self.places if self.catalog.schedule(name).covered]
         unknown = joined["category"].notnull() & joined["rule_category"].isnull() & joined["place"].isin(covered)
-        reason = say("The fee schedule of the marketplace has no such category. `advisor fees --list` lists them.")
+        reason = say("The fee schedule of the marketplace has no such category. Take one that it lists.")
         return Check(self.layout.fees["category"].name, "unknown_category", reason, unknown)
 
     @property
     def wrong(self) -> Column:
         """The rows that fail any check."""
         return _true(_any([check.wrong for check in self.checks]))
+
+
+def _what_is_missing(text: Column, percent: bool) -> list[tuple[Sentence, Column]]:
+    """Say of decimals that are not taken what they lack, and which these are.
+
+    Three digits after a comma in an amount may be thousands: nothing is said of those.
+    """
+    end, after = (" ?%?", "+") if percent else ("", "{1,2}")
+    found = [
+        (say("A digit has to stand before the decimal mark: .5 is written 0.5."), text.re_search(r"^[.,][0-9]+$")),
+        (
+            say("A decimal comma is taken only in CSV files with semicolons. Write a decimal point."),
+            text.re_search(f"^[0-9]+,[0-9]{after}{end}$"),
+        ),
+    ]
+    if percent:
+        detail = say("A digit has to stand before the decimal mark: .5% is written 0.5%.")
+        found.append((detail, text.re_search("^[.,][0-9]+ ?%$")))
+    return found
 
 
 def _scaled(number: Column, places: int) -> Column:
@@ -576,17 +621,14 @@ class Judge:
     def _seen(self, table: ir.Table, criterion: Criterion, metric: str) -> Seen:
         """Find the observation a criterion reads, in the order of `advisor.domain.assessment._reading`."""
         candidates = []
-        whole_account = criterion.segment in ("seller_fulfilled", "amazon_fulfilled")
-        for segment in [criterion.segment, *([None] if whole_account else [])]:
-            for window in dict.fromkeys((criterion.window_days, None)):
-                slot = Slot(metric, window, segment)
-                if slot not in self.slots:
-                    continue
-                seen = _seen_again(table, _slot_name(slot))
-                usable = seen.count.notnull()
-                if segment is None and whole_account and "fulfillment" in self.facts:
-                    usable = usable & ~_true(table["fact_fulfillment"] == "both")
-                candidates.append((usable, seen))
+        for slot in _slots_of(criterion, metric):
+            if slot not in self.slots:
+                continue
+            seen = _seen_again(table, _slot_name(slot))
+            usable = seen.count.notnull()
+            if slot.segment is None and criterion.segment in OF_FULFILLMENT and "fulfillment" in self.facts:
+                usable = usable & ~_true(table["fact_fulfillment"] == "both")
+            candidates.append((usable, seen))
         if not candidates:
             return Seen(_null("int64"), _null("int64"), ibis.literal(False))
         return Seen(
@@ -594,6 +636,37 @@ class Judge:
             ibis.cases(*((usable, seen.of) for usable, seen in candidates), else_=_null("int64")),
             ibis.cases(*((usable, seen.bare) for usable, seen in candidates), else_=False),
         )
+
+    def unused(self, layout: Layout) -> list[str]:
+        """Name the columns of metrics, facts and fees, and the constants, that nothing here reads."""
+        slots, facts = set[Slot](), {"selling_plan", "fulfillment"} if layout.priced else set[str]()
+        for criterion in self.criteria:
+            metric = criterion.metric
+            if metric is None:
+                facts.add(criterion.subject.key)
+                continue
+            for key in (metric.key, *metric.components):
+                slots.update(_slots_of(criterion, key))
+            if criterion.channel is not None or criterion.segment in OF_FULFILLMENT:
+                facts.add("fulfillment")
+        cells: list[Cell | None] = [cell for name, cell in layout.facts.items() if name not in facts]
+        cells += [cell for slot, cell in layout.rates.items() if slot not in slots]
+        for slot, counts in layout.counts.items():
+            cells += [] if slot in slots else [counts.count, counts.of]
+        if not layout.priced:
+            cells += [*layout.fees.values(), layout.singles.get("established_in")]
+        names = {cell.name for cell in cells if cell is not None}
+        return [*(name for name in layout.header if name in names), *sorted(names.difference(layout.header))]
+
+
+OF_FULFILLMENT = ("seller_fulfilled", "amazon_fulfilled")
+
+
+def _slots_of(criterion: Criterion, metric: str) -> list[Slot]:
+    """List the slots that a criterion reads of a metric, the one that comes first first."""
+    segments = [criterion.segment, *([None] if criterion.segment in OF_FULFILLMENT else [])]
+    windows = dict.fromkeys((criterion.window_days, None))
+    return [Slot(metric, window, segment) for segment in segments for window in windows]
 
 
 FACT_KINDS = {"boolean": "boolean", "choice": "string", "integer": "int64", "date": "date"}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from advisor.domain.assessment import Slot
 from advisor.domain.program import Vocabulary
-from advisor.errors import InvalidInput, Problem, say
+from advisor.errors import LONGEST_NAME_SHOWN, InvalidInput, Problem, Sentence, say
 from advisor.inputs import slot_of
 
 FEE_FIELDS = (
@@ -21,6 +21,9 @@ FEE_FIELDS = (
     "refund_rate",
     "tax_rate",
 )
+
+SINGLES = ("seller_id", "marketplace", "established_in")
+MOST_SHOWN = 20
 
 TWICE = say("Another column has this metric, segment and window.")
 
@@ -53,6 +56,7 @@ class Layout:
     counts: dict[Slot, Counts] = field(default_factory=dict)
     fees: dict[str, Cell] = field(default_factory=dict)
     other: list[str] = field(default_factory=list)
+    near: dict[str, str] = field(default_factory=dict)
 
     @property
     def priced(self) -> bool:
@@ -120,8 +124,7 @@ def read_layout(
             detail = say("The total is missing: this column needs one that ends in _of.")
             problems.append(Problem(counts.count.name, "half_a_pair", detail))
     if "seller_id" not in layout.singles:
-        detail = say("There is no column seller_id. It names the account of each row.")
-        problems.append(Problem("seller_id", "missing", detail))
+        problems.append(Problem("seller_id", "missing", _no_seller_id(header)))
     if not layout.priced and "refund_rate" in layout.fees:
         # One name for two things: a sale's refund rate in a file with sales, the account's in any other.
         reader.take_metric(layout.fees.pop("refund_rate"), problems)
@@ -131,7 +134,38 @@ def read_layout(
         problems.append(Problem(missing, "missing", detail))
     if problems:
         raise InvalidInput(problems)
+    layout.near = {name: meant for name in layout.other if (meant := reader.near(name)) and meant not in seen}
     return layout
+
+
+def _no_seller_id(header: Sequence[str]) -> Sentence:
+    """Say that no column names the accounts, and what there is instead."""
+    from difflib import get_close_matches
+
+    for mark, name in (("\t", "tabs"), ("|", "bars")):
+        if len(header) == 1 and mark in header[0]:
+            return say(
+                "There is no column seller_id: the columns seem to be separated by {mark}. "
+                "Commas or semicolons are taken.",
+                mark=name,
+            )
+    columns = ", ".join(name[:LONGEST_NAME_SHOWN] for name in header[:MOST_SHOWN])
+    near = get_close_matches("seller_id", [_plain(name) for name in header], n=1, cutoff=0.7)
+    if near:
+        meant = next(name for name in header if _plain(name) == near[0])
+        return say(
+            "There is no column seller_id, which names the account of each row. Is it {near}? Name it seller_id.",
+            near=repr(meant[:LONGEST_NAME_SHOWN]),
+        )
+    return say(
+        "There is no column seller_id, which names the account of each row. The file begins with {columns}.",
+        columns=columns,
+    )
+
+
+def _plain(name: str) -> str:
+    """Write a name that people gave a column as names are written here."""
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
 
 
 class _NameReader:
@@ -148,7 +182,7 @@ class _NameReader:
         """File one cell; say whether its name means something."""
         layout, key = self.layout, cell.name.lower()
         match = self.pattern.fullmatch(key)
-        if key in ("seller_id", "marketplace", "established_in"):
+        if key in SINGLES:
             layout.singles[key] = cell
         elif key in FEE_FIELDS:
             layout.fees[key] = cell
@@ -160,6 +194,16 @@ class _NameReader:
             layout.other.append(cell.name)
             return False
         return True
+
+    def near(self, name: str) -> str | None:
+        """Say which name is meant by one that means nothing, where one is close to it."""
+        from difflib import get_close_matches
+
+        plain = _plain(name)
+        known = (*SINGLES, *FEE_FIELDS, *self.vocabulary.facts, *self.vocabulary.metrics)
+        if plain in known or self.pattern.fullmatch(plain):
+            return plain
+        return next(iter(get_close_matches(plain[:LONGEST_NAME_SHOWN], known, n=1, cutoff=0.85)), None)
 
     def take_metric(self, cell: Cell, problems: list[Problem]) -> None:
         """File a cell whose name is known to be that of a metric."""

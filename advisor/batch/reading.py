@@ -36,7 +36,7 @@ _UTF_16 = say("This is no CSV file: it is UTF-16. Save it as “CSV UTF-8”.")
 _MAGIC = {
     b"\x1f\x8b": say("This is no CSV file: it is compressed with gzip. Unpack it first."),
     b"PK\x03\x04": say("This is no CSV file: it is a ZIP archive or an Excel workbook. Save it as “CSV UTF-8”."),
-    b"PAR1": say("This is no CSV file: it is a Parquet file. Give --format parquet."),
+    b"PAR1": say("This is no CSV file: it is a Parquet file. Name parquet as its format."),
     b"\xff\xfe": _UTF_16,
     b"\xfe\xff": _UTF_16,
     b"\xd0\xcf\x11\xe0": say("This is no CSV file: it is an old Excel workbook. Save it as “CSV UTF-8”."),

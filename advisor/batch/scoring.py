@@ -57,6 +57,18 @@ LOOKED_AT = 2 * 2**20  # bytes
 # its filter, where nothing that was computed is used again.
 OPTIMIZERS_OFF = "in_clause,filter_pushdown"
 REJECTS_HEADER = ("row", "column", "code", "reason")
+# What is wrong with a value by itself, whatever stands beside it.
+OF_ONE_VALUE = {
+    "not_a_country",
+    "not_a_date",
+    "not_a_decimal",
+    "not_a_whole_number",
+    "not_allowed",
+    "not_true_or_false",
+    "out_of_range",
+    "too_many_decimals",
+    "unknown_marketplace",
+}
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 NUMBER = r"^[+\-]?[0-9]+([.,][0-9]+)?%?$"
 
@@ -128,6 +140,9 @@ class Result:
     blank: int
     rejects: Path | None
     passed_through: list[str]
+    near: Mapping[str, str]
+    unused: list[str]
+    program: str
 
 
 def score(job: Job, catalog: Catalog, progress: Progress | None = None) -> Result:
@@ -208,14 +223,17 @@ def look_at(source: Path, source_format: str, terms: Terms, catalog: Catalog, wo
     program = catalog.program(terms.program)
     if source_format == "parquet":
         with locked_engine(work, source, None) as engine, _engine_faults():
-            header = _read_parquet(engine, source, PART_ROWS).header
+            rows = _read_parquet(engine, source, PART_ROWS)
     else:
         with source.open("rb") as stream:
             beginning = stream.read(LOOKED_AT)
             if stream.read(1):
                 beginning = beginning[: beginning.rfind(b"\n") + 1] or beginning
-        header = _read_rows(BytesIO(beginning), source_format, terms, work, catalog, Silent(), PART_ROWS).header
-    _layout(header, terms, catalog, program)
+        rows = _read_rows(BytesIO(beginning), source_format, terms, work, catalog, Silent(), PART_ROWS)
+    layout = _layout(rows.header, terms, catalog, program)
+    if terms.constants:
+        with locked_engine(work, None, None) as engine:
+            check_constants(engine, layout, terms, catalog, rows.decimal_comma)
 
 
 def _check_paths(job: Job) -> None:
@@ -292,7 +310,7 @@ def _layout(header: list[str], terms: Terms, catalog: Catalog, program: Program)
     outputs = output_names(program, places, terms.as_of, layout.priced)
     layout = read_layout(header, terms.constants, catalog.vocabulary, outputs)
     if "marketplace" not in layout.singles and terms.marketplace is None:
-        detail = say("There is no column marketplace. Add one, or name the marketplace of all rows (--marketplace).")
+        detail = say("There is no column marketplace. Add one, or name the marketplace of all rows.")
         raise InvalidInput([Problem("marketplace", "missing", detail)])
     return layout
 
@@ -497,7 +515,17 @@ def _score_all(job: Job, run: "Scoring", work: Path) -> Result:
     scored_path = results.end()
     rejects_path = _deliver_rejects(job, work / "rejects", rejected)
     _deliver(job, scored_path)
-    return Result(run.rows.count, scored, rejected, run.rows.blank, rejects_path, run.layout.other)
+    return Result(
+        rows=run.rows.count,
+        scored=scored,
+        rejected=rejected,
+        blank=run.rows.blank,
+        rejects=rejects_path,
+        passed_through=run.layout.other,
+        near=run.layout.near,
+        unused=run.unused,
+        program=job.program,
+    )
 
 
 class Scoring:
@@ -529,6 +557,7 @@ class Scoring:
             )
             raise UnreadableInput("too_large", detail)
         self.layout = _layout(rows.header, terms, catalog, program)
+        check_constants(engine, self.layout, terms, catalog, rows.decimal_comma)
         self.malformed = sorted(rows.rejects)
         self._plan(formats)
 
@@ -678,6 +707,7 @@ class Scoring:
         if pricer:
             good = self._steps("priced", good, pricer.steps)
         judge = Judge(self.layout, self.program, columns.places, self.terms.as_of)
+        self.unused = judge.unused(self.layout)
         good = self._steps("judged", good, judge.steps)
         answers = output_names(self.program, columns.places, self.terms.as_of, self.layout.priced)
         needed = dict.fromkeys(["row", "place", *self._names, *answers])
@@ -747,13 +777,13 @@ class Scoring:
             self.progress.scoring(done + share)
 
     def _wrong_cells(self, columns: Columns, pricer: Pricer | None, table: ir.Table) -> tuple[list[Check], str]:
-        """Build the query for the rows that fail a check: their number, and a flag for each check."""
-        flags = {f"wrong_{number}": check.wrong.fill_null(False) for number, check in enumerate(columns.checks)}
+        """Build the query for the rows that fail a check: their number, and the fault that each check finds."""
+        flags = {f"wrong_{number}": check.fault for number, check in enumerate(columns.checks)}
         checked, later = self._checked("flagged", columns, pricer, table.mutate(**columns.typed, **flags))
         flags = {f"wrong_{number}": checked[f"wrong_{number}"] for number in range(len(columns.checks))}
-        flags |= {f"wrong_{len(flags)}": check.wrong.fill_null(False) for check in later}
+        flags |= {f"wrong_{len(flags)}": check.fault for check in later}
         failed = self._step("failed", checked.select("row", **flags))
-        failed = failed.filter(reduce(or_, (failed[name] for name in flags))).order_by("row")
+        failed = failed.filter(reduce(or_, (failed[name] > 0 for name in flags))).order_by("row")
         return [*columns.checks, *later], self.engine.compile(failed)
 
     def _rejects(self, wrong: tuple[list[Check], str]) -> list[Reject]:
@@ -764,9 +794,9 @@ class Scoring:
         while some := rows.fetchmany(10_000):
             for number, *flags in some:
                 found += [
-                    Reject(number, check.column, check.code, check.reason)
-                    for check, is_wrong in zip(checks, flags, strict=True)
-                    if is_wrong
+                    Reject(number, check.column, check.code, check.reasons[fault])
+                    for check, fault in zip(checks, flags, strict=True)
+                    if fault
                 ]
         return found
 
@@ -804,7 +834,41 @@ def refuse_constants(blamed: Mapping[tuple[str, str, str], int], rows: int) -> N
     """Refuse the constants that none of so many rows can use: the rows are not to blame. Raises InvalidInput."""
     wrong = [name for name, number in blamed.items() if number == rows]
     if wrong:
-        raise InvalidInput([Problem(f"--set {column}", code, reason) for column, code, reason in wrong])
+        raise InvalidInput([Problem(column, code, reason) for column, code, reason in wrong])
+
+
+def check_constants(engine: Backend, layout: Layout, terms: Terms, catalog: Catalog, decimal_comma: bool) -> None:
+    """Refuse the constants whose value no row could use, whatever else it holds. Raises InvalidInput."""
+    if not terms.constants:
+        return
+    place = layout.singles.get("marketplace")
+    cells = [f"text_{index}" for index in sorted(layout.meaningful)] or ["nothing"]
+    values = [
+        ", ".join(
+            _literal(name) if place and place.column is not None and cell == f"text_{place.column}" else "NULL"
+            for cell in cells
+        )
+        for name in (MARKETPLACES if place else ("",))
+    ]
+    rows = ", ".join(f"({one})" for one in values)
+    typed = ", ".join(f"{cell}::VARCHAR AS {cell}" for cell in cells)
+    engine.raw_sql(
+        f"CREATE OR REPLACE TEMP VIEW constants AS SELECT {typed} FROM (VALUES {rows}) AS t ({', '.join(cells)})"
+    )
+    columns = Columns(engine.table("constants"), layout, catalog, terms.marketplace, decimal_comma)
+    names = {name.lower() for name in terms.constants}
+    checks = [check for check in columns.checks if check.column in names and check.code in OF_ONE_VALUE]
+    if not checks:
+        return
+    query = columns.table.select(**{f"wrong_{number}": check.fault for number, check in enumerate(checks)})
+    faults = engine.con.execute(engine.compile(query)).fetchall()
+    wrong = [
+        Problem(check.column, check.code, check.reasons[found[0]])
+        for check, found in zip(checks, zip(*faults, strict=True), strict=True)
+        if all(found)
+    ]
+    if wrong:
+        raise InvalidInput(wrong)
 
 
 def write_rejects(out: TextIO, rejects: Iterable[Reject | tuple[str, ...]]) -> None:

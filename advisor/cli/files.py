@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from advisor.batch import EXTENSIONS
+from advisor.batch import EXTENSIONS, WORKBOOKS
 from advisor.batch.scoring import Job, Progress, Result, Silent, score
 from advisor.catalog import Catalog
 from advisor.errors import InvalidInput, Problem
@@ -17,7 +17,7 @@ from advisor.services.calculations import today
 def format_of(path: str, given: str | None, option: str, otherwise: str | None = None) -> str:
     """Tell a file's format by its option or its extension; raises InvalidInput where neither says."""
     found = given or EXTENSIONS.get(Path(path).suffix.lower()) or otherwise
-    if found is None and Path(path).suffix.lower() in (".xlsx", ".xls", ".ods"):
+    if found is None and Path(path).suffix.lower() in WORKBOOKS:
         detail = f"{path} is a workbook. Save the sheet as “CSV UTF-8” and score that file."
         raise InvalidInput([Problem(option, "not_allowed", detail)])
     if found is None:
@@ -113,5 +113,11 @@ def closing_sentence(result: Result, seconds: float) -> str:
         where = f"; {result.rejects} says why" if result.rejects else ""
         lines.append(f"{result.rejected} {'was' if result.rejected == 1 else 'were'} rejected{where}.")
     if result.passed_through:
-        lines.append(f"Passed through without a meaning here: {', '.join(result.passed_through)}.")
+        names = [
+            f"{name} (did you mean {result.near[name]}?)" if name in result.near else name
+            for name in result.passed_through
+        ]
+        lines.append(f"Passed through without a meaning here: {', '.join(names)}.")
+    if result.unused:
+        lines.append(f"Not read by {result.program}: {', '.join(result.unused)}.")
     return " ".join(lines)

@@ -9,7 +9,7 @@ lease, finds that its token is worth nothing.
 import contextlib
 import json
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -152,6 +152,8 @@ def _described(row: Row[Any]) -> Answer:
         "rows_done": row.rows_done,
         "scored": row.scored,
         "rejected": row.rejected,
+        "passed_through": None if row.passed_through is None else json.loads(row.passed_through),
+        "unused": None if row.unused is None else json.loads(row.unused),
         "created_at": instant(row.created_at),
         "started_at": None if row.started_at is None else instant(row.started_at),
         "finished_at": None if row.finished_at is None else instant(row.finished_at),
@@ -206,9 +208,12 @@ def renew(connection: Connection, held: Claim, lease_ms: int) -> None:
     _change(connection, held, {"lease_until": clock(connection) + lease_ms})
 
 
-def begin(connection: Connection, held: Claim, rows: int) -> None:
-    """Say how many rows the file has. Raises LeaseLost."""
-    _change(connection, held, {"rows": rows})
+def begin(
+    connection: Connection, held: Claim, rows: int, *, passed_through: Sequence[str], unused: Sequence[str]
+) -> None:
+    """Say how many rows the file has, and which of its columns are not read. Raises LeaseLost."""
+    names = {"passed_through": json.dumps([*passed_through]), "unused": json.dumps([*unused])}
+    _change(connection, held, {"rows": rows, **names})
 
 
 def begin_again(connection: Connection, held: Claim) -> None:

@@ -168,6 +168,8 @@ class Batch(SQLModel, table=True):
     rows_done: int = Field(sa_column=Column(BigInteger, nullable=False))
     scored: int = Field(sa_column=Column(BigInteger, nullable=False))
     rejected: int = Field(sa_column=Column(BigInteger, nullable=False))
+    passed_through: str | None = Field(sa_column=_text(nullable=True))
+    unused: str | None = Field(sa_column=_text(nullable=True))
     token: int
     attempts: int
     owner: str | None

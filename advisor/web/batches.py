@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from werkzeug.datastructures import MultiDict
 
 from advisor import inputs
-from advisor.batch import FORMATS, REJECTS, scored_name
+from advisor.batch import FORMATS, REJECTS, WORKBOOKS, scored_name
 from advisor.catalog import Catalog
 from advisor.domain.program import DEFAULT_PROGRAM
 from advisor.errors import InvalidInput, NotFound, Problem, StoreUnavailable, UnreadableInput, say
@@ -140,7 +140,7 @@ def take(
     files = _files(workspaces)
     batch_id = new_id("bat")
     with taken_in(workspaces.settings, files / "incoming" / batch_id) as upload:
-        order = _order(catalog, wanted(upload), upload.format)
+        order = _order(catalog, wanted(upload), upload)
         _look_at(upload, order, catalog)
         wanted_of = orjson.dumps([upload.format, sorted(upload.fields.items(multi=True))])
         asked = asked_once(caller, wanted_of, upload.digest)
@@ -185,8 +185,8 @@ def _files(workspaces: Workspaces) -> Path:
     return workspaces.settings.files_dir.absolute()
 
 
-def _order(catalog: Catalog, given: "MultiDict[str, str]", form: str | None) -> Order:
-    """Read what is wanted of a file that itself claims to be of a form. Raises InvalidInput."""
+def _order(catalog: Catalog, given: "MultiDict[str, str]", upload: Upload) -> Order:
+    """Read what is wanted of a file. Raises InvalidInput."""
     readers = {
         "program": inputs.once(inputs.read_program(catalog)),
         "marketplace": inputs.once(inputs.read_marketplace),
@@ -195,7 +195,10 @@ def _order(catalog: Catalog, given: "MultiDict[str, str]", form: str | None) -> 
         "set": inputs.read_constants,
     }
     found = inputs.read_named(given.to_dict(flat=False), readers)
-    kind = found.get("format") or form
+    kind = found.get("format") or upload.format
+    if kind is None and Path(upload.name).suffix.lower() in WORKBOOKS:
+        detail = say("This file is a workbook. Save the sheet as “CSV UTF-8”, and send that file.")
+        raise InvalidInput([Problem("?format", "not_allowed", detail)])
     if kind is None:
         detail = say("Say what the file is: csv, ndjson or parquet, by this parameter or by the content type.")
         raise InvalidInput([Problem("?format", "missing", detail)])
@@ -217,10 +220,20 @@ def _look_at(upload: Upload, order: Order, catalog: Catalog) -> None:
     terms = Terms(order.program, order.as_of, order.marketplace, order.constants)
     try:
         look_at(upload.path, order.format, terms, catalog, work)
+    except InvalidInput as error:
+        raise InvalidInput([_of_constant(one, order) for one in error.problems]) from None
     except UnreadableInput as error:
         if error.code != "no_rows" or upload.size <= LOOKED_AT:  # else its rows come later than is looked at
             raise
     shutil.rmtree(work)
+
+
+def _of_constant(problem: Problem, order: Order) -> Problem:
+    """Say of what is wrong with a constant that it stands in `set`, not in the file."""
+    if problem.pointer.lower() not in map(str.lower, order.constants):
+        return problem
+    detail = say("{name} cannot be set like this. {reason}", name=problem.pointer, reason=problem.detail)
+    return Problem("?set", problem.code, detail)
 
 
 def _accepted(otherwise: str) -> str:

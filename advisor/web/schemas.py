@@ -132,6 +132,10 @@ def many(schema: type[Schema]) -> "fields.List[object]":
     return fields.List(fields.Nested(schema), required=True)
 
 
+def names_or_null() -> "fields.List[str]":
+    return fields.List(fields.String(), required=True, allow_none=True)
+
+
 def one(schema: type[Schema]) -> fields.Nested:
     return fields.Nested(schema, required=True)
 
@@ -782,7 +786,11 @@ class BatchProblem(Schema):
 
 
 class KeptBatch(Schema):
-    """A file of accounts that is, or was, scored. `results` and `rejects` are there once it is done."""
+    """A file of accounts that is, or was, scored. `results` and `rejects` are there once it is done.
+
+    `passed_through` names the columns that mean nothing here, `unused` those that the program does not read; both are
+    null until the file was read.
+    """
 
     id = string()
     state = Word(("queued", "running", "done", "failed"), required=True)
@@ -797,6 +805,8 @@ class KeptBatch(Schema):
     rows_done = number()
     scored = number()
     rejected = number()
+    passed_through = names_or_null()
+    unused = names_or_null()
     created_at = Instant(required=True)
     started_at = InstantOrNull()
     finished_at = InstantOrNull()

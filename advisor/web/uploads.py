@@ -47,13 +47,17 @@ _DIGEST = re.compile(r"\s*([a-z0-9*-]+)\s*=\s*:([A-Za-z0-9+/=]*):\s*")
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file that was taken in: where it is, its size and SHA-256 (base64), what it claims to be, and form fields."""
+    """A file that was taken in: where it is, its size and SHA-256 (base64), what it claims to be, and form fields.
+
+    `name` is what it is called there, where it came by a form.
+    """
 
     path: Path
     size: int
     digest: str
     format: str | None
     fields: "MultiDict[str, str]"
+    name: str = ""
 
 
 @contextmanager
@@ -190,5 +194,6 @@ def _of_form(folder: Path, boundary: str, length: int) -> Upload:
     with path.open("rb") as read:
         hashed = hashlib.file_digest(read, "sha256")
         size = read.tell()
-    kind = EXTENSIONS.get(Path(one.filename or "").suffix.lower()) or TYPES.get((one.mimetype or "").lower())
-    return Upload(path, size, base64.b64encode(hashed.digest()).decode(), kind, fields)
+    name = one.filename or ""
+    kind = EXTENSIONS.get(Path(name).suffix.lower()) or TYPES.get((one.mimetype or "").lower())
+    return Upload(path, size, base64.b64encode(hashed.digest()).decode(), kind, fields, name)
