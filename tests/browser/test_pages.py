@@ -18,6 +18,9 @@ PAGES = {
     "/embed?view=compact": 200,
     "/embed/try": 200,
     "/portfolio": 200,
+    "/checks": 200,
+    "/checks/pre-sale": 200,
+    "/checks/listing": 200,
     "/shared/none": 404,
     "/no-such-page": 404,
 }
