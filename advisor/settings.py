@@ -76,6 +76,16 @@ class Settings:
             drain_seconds=_whole_number(given, "ADVISOR_DRAIN_SECONDS", usual.drain_seconds, 0, 600),
         )
 
+    @property
+    def _secret_path(self) -> Path:
+        return self.files_dir.parent / "secret-key"
+
+    def kept_secret(self) -> bytes | None:
+        """Give the secret as `secret` does, but make none where there is none yet. Raises AdvisorError."""
+        if self.secret_key is None and not self._secret_path.exists():
+            return None
+        return self.secret()
+
     def secret(self) -> bytes:
         """Give the secret that keys and webhook signatures rest on.
 
@@ -83,7 +93,7 @@ class Settings:
         """
         if self.secret_key is not None:
             return self.secret_key.encode()
-        path = self.files_dir.parent / "secret-key"
+        path = self._secret_path
         try:
             with suppress(FileExistsError):
                 _write_once(path, secrets.token_hex(32))

@@ -286,6 +286,24 @@ def test_the_doctor_names_misspelt_settings_and_what_may_be_meant(run: Run) -> N
     assert found["database"][0][0] == "ok"
 
 
+def test_keys_of_another_secret_are_named(run: Run, workspace: Any, settings: Settings, database: Database) -> None:
+    assert "keys" not in findings(run("doctor", "--json"))
+    other = {"ADVISOR_SECRET_KEY": "another secret of the tests"}
+    key_id = workspace.key.split("_")[1]
+    said = f"Live keys were made with another ADVISOR_SECRET_KEY than this, and are refused: {key_id}. "
+    ((state, detail),) = findings(run("doctor", "--json", **other))["keys"]
+    assert (state, detail.startswith(said)) == ("fault", True)
+    ((state, _),) = findings(run("doctor", "--json", ADVISOR_SECRET_KEY=""))["keys"]  # and there is none to take
+    assert (state, list(settings.files_dir.parent.glob("secret-key"))) == ("fault", [])
+    made = run("keys", "create", "--workspace", "Acme", **other)
+    assert (made.exit_code, said in made.stderr) == (0, True)
+    run("keys", "revoke", key_id)
+    assert "keys" not in findings(run("doctor", "--json", **other))
+    with database.writing() as connection:
+        connection.execute(update(api_keys).values(made_with=None))  # of keys from before nothing is known
+    assert "keys" not in findings(run("doctor", "--json"))
+
+
 def test_the_doctor_says_one_thing_once(run: Run, tmp_path: Path) -> None:
     found = findings(run("doctor", "--json", ADVISOR_DATABASE_URL="foo.db", ADVISOR_SECRET_KEY=""))
     assert found["settings"][0][0] == "ok" and found["database"][0][0] == "fault"

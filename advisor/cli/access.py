@@ -14,6 +14,8 @@ from advisor.services.sellers import instant
 from advisor.settings import Settings
 from advisor.store.database import now_ms
 
+MOST_NAMED = 5
+
 
 def create(
     workspace: str,
@@ -34,10 +36,13 @@ def create(
     granted = () if publishable else tuple(scopes) or SCOPES
     with existing(settings) as database, database.writing() as connection:
         known = keys.has_workspace(connection, workspace)
+        others = keys.of_another_secret(connection, settings.secret())
         key = keys.create(connection, settings.secret(), workspace, name, granted, days, origins)
     kind = "publishable key" if publishable else "secret key"
     ends = f"It expires in {days} days." if days else "It does not expire."
     click.echo(f"This is the {kind} {key.split('_')[1]} of {workspace}. {ends}", err=True)
+    if others:
+        click.echo(other_secret(others), err=True)
     if not known:
         click.echo(f"A new workspace was made: {workspace}.", err=True)
     if publishable:
@@ -45,6 +50,15 @@ def create(
     else:
         click.echo(f"It may do {', '.join(granted)}. Only its hash is kept: it is shown now and never again.", err=True)
     click.echo(key)
+
+
+def other_secret(refused: Sequence[str]) -> str:
+    """Say that live keys are refused, because the secret is not the one that they were made with."""
+    named = ", ".join(refused[:MOST_NAMED]) + (" and others" if len(refused) > MOST_NAMED else "")
+    return (
+        f"Live keys were made with another ADVISOR_SECRET_KEY than this, and are refused: {named}. "
+        "Set the one that they were made with, or revoke them and make new ones."
+    )
 
 
 def show(workspace: str | None) -> None:

@@ -13,9 +13,11 @@ from sqlalchemy import Connection, and_, func, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from advisor.catalog import Catalog
+from advisor.cli.access import other_secret
 from advisor.cli.database import opened, wrong_layout
 from advisor.cli.streams import printable
 from advisor.errors import AdvisorError, DataError
+from advisor.services import keys
 from advisor.services.calculations import Answer, today
 from advisor.settings import Settings, unknown_variables
 from advisor.store import disk, schema
@@ -210,6 +212,9 @@ def _database(settings: Settings) -> Iterator[Finding]:
                 return
             yield _soundness(database, found)
             with database.reading() as connection:
+                refused = keys.of_another_secret(connection, settings.kept_secret())
+                if refused:
+                    yield Finding("keys", "fault", other_secret(refused))
                 yield from _skew(connection)
                 yield from _waiting(connection)
     except (AdvisorError, SQLAlchemyError) as error:

@@ -112,6 +112,7 @@ def create(
             name=name,
             kind=kind,
             digest=_digest(secret, random),
+            made_with=_fingerprint(secret),
             scopes="" if origins else " ".join(sorted(set(scopes))),
             origins=json.dumps(checked),
             created_at=now,
@@ -120,6 +121,16 @@ def create(
     )
     body = f"{kind}_{key_id}_{random}"
     return f"{body}_{_check(body)}"
+
+
+def of_another_secret(connection: Connection, secret: bytes | None) -> list[str]:
+    """Name the live keys that are refused, because they were made with another secret than this, if there is one."""
+    key, now = api_keys.c, now_ms()
+    live = select(key.id).where(key.revoked_at.is_(None), or_(key.expires_at.is_(None), key.expires_at > now))
+    known = live.where(key.made_with.is_not(None))
+    if secret is not None:
+        known = known.where(key.made_with != _fingerprint(secret))
+    return list(connection.execute(known.order_by(key.created_at, key.id)).scalars())
 
 
 def has_workspace(connection: Connection, name: str) -> bool:
@@ -211,6 +222,11 @@ def workspace_name(connection: Connection, workspace: str) -> str:
 def note_use(connection: Connection, key_id: str, day: date) -> None:
     """Note the day on which a key was last used."""
     connection.execute(update(api_keys).where(api_keys.c.id == key_id).values(last_used_on=day))
+
+
+def _fingerprint(secret: bytes) -> str:
+    """Tell one secret of the advisor from another, without giving anything of it away."""
+    return hmac.new(secret, b"fingerprint of the secret", hashlib.sha256).hexdigest()[:16]
 
 
 def _digest(secret: bytes, random: str) -> str:

@@ -46,7 +46,10 @@ class Workspace(SQLModel, table=True):
 
 
 class ApiKey(SQLModel, table=True):
-    """A key of a workspace. Of a secret key only the keyed hash of its secret is kept."""
+    """A key of a workspace. Of a secret key only the keyed hash of its secret is kept.
+
+    `made_with` tells which secret of the advisor that hash rests on, and nothing more about it; null for old keys.
+    """
 
     __tablename__ = "api_key"
 
@@ -55,6 +58,7 @@ class ApiKey(SQLModel, table=True):
     name: str
     kind: str
     digest: str | None
+    made_with: str | None
     scopes: str = Field(sa_column=_text())
     origins: str = Field(sa_column=_text())
     created_at: int = Field(sa_column=_millis())
