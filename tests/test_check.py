@@ -423,3 +423,36 @@ def test_the_example_fills_every_part_of_the_form(catalog: Catalog, locale: str)
     assert form.errors == {}
     assert set(EXAMPLE) <= form.shown(STEPS)
     assert body["lines"][0]["price"] == "40"
+
+
+def test_a_what_if_that_cannot_be_read_keeps_the_original(client: FlaskClient) -> None:
+    changed = {**EXAMPLE, "late_shipment_rate_30d_count": "many", "line_1_price": "much", "was": json.dumps(EXAMPLE)}
+    page = send(client, changed, "what_if", "", 422)
+    assert set(errors(page)) == {"if-late_shipment_rate_30d_count", "if-line_1_price"}
+    for name in errors(page):
+        assert re.search(rf'<input [^>]*id="{name}"[^>]*aria-invalid="true"', page)
+    assert 'value="many"' in page
+    assert "Eligible: every required criterion is met." in page
+    assert json.dumps(EXAMPLE) in html.unescape(page)
+
+
+def test_a_guided_page_tells_only_of_what_can_be_mended_there(client: FlaskClient) -> None:
+    typed = {**EXAMPLE, "late_shipment_rate_30d_count": "many", "line_1_price": "much"}
+    assert list(errors(send(client, typed, "result", "", 422))) == ["late_shipment_rate_30d_count"]
+    mended = {**typed, "late_shipment_rate_30d_count": "4"}
+    assert list(errors(send(client, mended, "result", "", 422))) == ["line_1_price"]
+
+
+def test_a_product_is_shipped_as_the_account_says(client: FlaskClient) -> None:
+    answer = answer_of(client, {**EXAMPLE, "fulfillment": "amazon", "line_1_fulfillment_cost": ""})
+    codes = [one["code"] for one in answer["lines"][0]["warnings"]]
+    assert "fulfillment_fee_not_included" in codes
+
+
+def test_mistakes_are_told_in_the_order_of_the_page(client: FlaskClient) -> None:
+    wrong = ["line_1_price", "line_1_current_monthly_units", "line_1_discount_1_quantity", "line_1_gift_wrap"]
+    page = send(client, {**EXAMPLE, **dict.fromkeys(wrong, "x")}, "result", status=422)
+    told = list(errors(page))
+    assert told == wrong
+    places = [page.index(f'id="{name}"') for name in told]
+    assert places == sorted(places)

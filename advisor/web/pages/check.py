@@ -107,6 +107,7 @@ class _Visit:
 
     def _ask(self, step: str, at: str = "", status: int = 200) -> Response:
         steps = self.steps or (step,)
+        self.form.look_at(steps)
         return page(
             "form.html",
             self.shell,
@@ -146,7 +147,12 @@ class _Visit:
         return {"view": self.view, "locale": self.messages.tag, "body": body, **checked}
 
     def _result(self, what: str) -> Response:
+        original = self._original() if what == "what_if" else None
         document = self._document(self.form)
+        if document is None and original is not None:
+            before = self._document(original)
+            if before is not None:
+                return self._show(original, Result(before, self.catalog, self.messages), self.form)
         if document is None:
             return self._ask(self.form.first_wrong_step or ACCOUNT, status=422)
         if what == "json":
@@ -156,15 +162,20 @@ class _Visit:
             return _download(table(result).encode("utf-8-sig"), "text/csv; charset=utf-8", "assessment.csv")
         if what == "share":
             return keep(self.workspaces, document, self.shell)
-        original = self._original(what)
-        typed = {name: value for name, value in self.form.typed.items() if value}
+        return self._show(self.form, result, self.form, original)
+
+    def _show(self, form: Form, result: Result, play: Form, original: Form | None = None) -> Response:
+        """Show a result; `play` is what the what-if holds, and `original` what it began with."""
+        typed = {name: value for name, value in form.typed.items() if value}
         before = original.typed if original else typed
         return page(
             "result.html",
             self.shell,
+            422 if play.errors else 200,
             section="check",
             stay="result",
-            form=self.form,
+            form=form,
+            play=play,
             view=self.view,
             result=result,
             typed=typed,
@@ -189,10 +200,8 @@ class _Visit:
         }
         return told if emit == "summary" else {**told, "answer": result.answer}
 
-    def _original(self, what: str) -> Form | None:
-        """Read the numbers before a what-if; None where there is none, or where it was tampered with."""
-        if what != "what_if":
-            return None
+    def _original(self) -> Form | None:
+        """Read the numbers before a what-if; None where there are none, or where they were tampered with."""
         try:
             typed = json.loads(self.was)
         except ValueError:

@@ -27,7 +27,6 @@ ACCOUNT_FIELDS = ("marketplace", "program", PLAN, FULFILLMENT)
 MONEY_FIELDS = ("established_in", "fixed_monthly_cost")
 LINE_AMOUNTS = ("price", "unit_cost", "fulfillment_cost", "shipping", "gift_wrap")
 LINE_RATES = ("tax_rate", "refund_rate")
-LINE_WORDS = ("category", "fulfillment")
 LONGEST_NAME = 60
 COUNTRIES = ("US", "CA", "UK", "DE", "FR", "IT", "ES", "JP", "IN", "AU", "CN")
 
@@ -211,14 +210,15 @@ class Form(Entries):
 
     @staticmethod
     def line_fields(number: int) -> list[str]:
-        """Name the fields of a product."""
+        """Name the fields of a product, as they stand on the page."""
         here = f"line_{number}_"
-        names = [here + one for one in (*LINE_WORDS, *LINE_AMOUNTS, *LINE_RATES, "current_monthly_units")]
-        names += [f"{here}{rate}_sure" for rate in LINE_RATES]
+        names = [here + one for one in ("category", *LINE_AMOUNTS[:3], "current_monthly_units", "fulfillment")]
         for row in SCENARIOS:
             names += [f"{here}scenario_{row}_{part}" for part in ("name", "units", "uplift", "uplift_sure")]
         for row in DISCOUNTS:
             names += [f"{here}discount_{row}_{part}" for part in ("quantity", "rate", "rate_sure", "price")]
+        names += [here + one for one in (*LINE_AMOUNTS[3:], *LINE_RATES)]
+        names += [f"{here}{rate}_sure" for rate in LINE_RATES]
         return names
 
     def answered(self, fees_only: bool = False) -> list[tuple[str, str, str]]:
@@ -379,7 +379,8 @@ class Form(Entries):
         for name in LINE_RATES:
             line[name] = self.percent(here + name, places=6)
         line["current_monthly_units"] = self.count(f"{here}current_monthly_units")
-        line["fulfillment"] = self.value(f"{here}fulfillment") or None
+        account = "amazon" if self.value(FULFILLMENT) == "amazon" else None
+        line["fulfillment"] = self.value(f"{here}fulfillment") or account
         self.pointers |= {f"{pointer}/{name}": here + name for name in line}
         line["scenarios"] = list(self._read_scenarios(here, pointer)) or None
         line["quantity_discounts"] = list(self._read_discounts(here, pointer)) or None
@@ -436,6 +437,10 @@ class Form(Entries):
             self.pointers |= {f"{place}/{key}": own + part for key, part in parts.items()}
             count += 1
             yield offer
+
+    def look_at(self, steps: tuple[str, ...]) -> None:
+        """Tell only of mistakes on the pages of these steps: the others are told where they can be mended."""
+        self.errors = {name: words for name, words in self.errors.items() if self.step_of(name) in steps}
 
     @property
     def first_wrong_step(self) -> str | None:
