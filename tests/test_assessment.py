@@ -29,7 +29,14 @@ from advisor.domain.program import (
 from advisor.domain.sources import Validity
 
 DAY = date(2026, 11, 22)
-PROGRAMS = ("enterprise-mall", "account-health-seller-fulfilled", "account-health-amazon-fulfilled")
+PROGRAMS = (
+    "enterprise-mall",
+    "account-health-seller-fulfilled",
+    "account-health-amazon-fulfilled",
+    "business-seller-badge",
+    "seller-fulfilled-prime",
+    "premium-shipping",
+)
 many = settings(max_examples=150, deadline=None)
 
 

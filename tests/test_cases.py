@@ -19,7 +19,14 @@ from advisor.messages import FACT_REASONS, REASONS, WARNINGS, Messages
 from advisor.services.calculations import Services
 
 CASES = Path(__file__).parent / "cases"
-PROGRAMS = ("enterprise-mall", "account-health-seller-fulfilled", "account-health-amazon-fulfilled")
+PROGRAMS = (
+    "enterprise-mall",
+    "account-health-seller-fulfilled",
+    "account-health-amazon-fulfilled",
+    "business-seller-badge",
+    "seller-fulfilled-prime",
+    "premium-shipping",
+)
 SHAPES = ("flat", "graduated", "volume", "mixed")
 EVER = date(2100, 1, 1)
 
@@ -60,9 +67,9 @@ def account(file: dict[str, Any], entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def observation(row: dict[str, Any], bar: dict[str, Any]) -> dict[str, Any]:
-    """Bring one row of a bar into an observation of its window."""
+    """Bring one row of a bar into an observation of its window and segment."""
     seen = {key: row[key] for key in ("count", "of", "rate") if key in row}
-    return seen | ({"window_days": bar["window_days"]} if "window_days" in bar else {})
+    return seen | {key: bar[key] for key in ("window_days", "segment") if key in bar}
 
 
 def account_at(file: dict[str, Any], bar: dict[str, Any], row: dict[str, Any], marketplace: str) -> dict[str, Any]:
@@ -177,7 +184,8 @@ def positions(subject: Any, block: Threshold) -> set[str]:
     if subject.kind == "counter":
         return {"exactly on", "just over", "missing"}
     few = {"below the minimum volume", "at the minimum volume"} if block.minimum_volume else set()
-    return {"just under", "exactly on", "just over", "missing", "no activity"} | few
+    over = set() if block.bar.value == PPM else {"just over"}  # there is nothing over 100 %
+    return {"just under", "exactly on", "missing", "no activity"} | over | few
 
 
 def position(finding: Finding) -> str:
