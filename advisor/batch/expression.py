@@ -616,6 +616,7 @@ class Judge:
         room = _null("int64")
         if fact.kind == "integer" and isinstance(bar.value, int):
             room = value - bar.value if bar.comparison in ("at_least", "above") else bar.value - value
+            room = room - 1 if bar.comparison in ("above", "below") else room
         return outcome, room, ibis.ifelse(met, 100, 0)
 
     def _seen(self, table: ir.Table, criterion: Criterion, metric: str) -> Seen:

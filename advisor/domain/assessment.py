@@ -214,7 +214,7 @@ def _judge_fact(rule: Rule, fact: Fact, value: FactValue | None) -> Finding:
     room = None
     if fact.kind == "integer" and isinstance(value, int) and isinstance(bar.value, int):
         spare = value - bar.value if bar.comparison in ("at_least", "above") else bar.value - value
-        room = Headroom(spare, None)
+        room = Headroom(spare - (bar.comparison in ("above", "below")), None)
     return Finding(
         rule,
         _met(met),
