@@ -167,7 +167,7 @@ def test_the_changelog_has_this_version() -> None:
 
 def test_every_sample_is_tried() -> None:
     tried = {"accounts.csv", "advice.json", "assessment.json", "fee-estimate.json", "seller.json", "snapshot.json"}
-    tried |= {"pre-sale.json", "listing.json", "policy.json"}
+    tried |= {"pre-sale.json", "listing.json", "policy.json", "reach.json"}
     assert {path.name for path in SAMPLES.iterdir()} == tried
 
 
@@ -220,6 +220,15 @@ def test_the_sample_of_a_policy_check(client: FlaskClient) -> None:
     assert [one["fact"] for one in answer["findings"] if one["fact"]] == ["/facts/shipping/0"]
 
 
+def test_the_sample_of_what_is_in_reach(client: FlaskClient) -> None:
+    answer = posted(client, "/v1/reach", "reach.json")
+    assert (answer["programs"][0]["program"], answer["programs"][-1]["program"]) == (
+        "enterprise-mall",
+        "premium-shipping",
+    )
+    assert answer["not_covered"] == []
+
+
 def test_the_samples_of_a_seller_and_its_snapshot(workspace: Any) -> None:
     seller = "/v1/sellers/A1EXAMPLE"
     assert workspace.put(seller, json=json.loads((SAMPLES / "seller.json").read_text())).status_code == 201
@@ -244,7 +253,6 @@ def test_the_receiver_of_webhooks_takes_what_the_advisor_signs(capsys: pytest.Ca
         there["receive"](secret, body.encode() + b" ", headers)
 
 
-@pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")  # Ibis calls it, and DuckDB renames it
 def test_the_sample_of_a_file_of_accounts(tmp_path: Path) -> None:
     options = ["--as-of", "2026-11-22", "--set", "selling_plan=professional", "--output-format", "ndjson"]
     out = tmp_path / "scored.ndjson"

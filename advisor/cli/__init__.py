@@ -383,6 +383,31 @@ def policy(file: str | None, marketplace: str | None, as_of: str | None, as_json
     show(_console(), answer)
 
 
+@main.command()
+@click.argument("file", required=False)
+@MARKETPLACE
+@AS_OF
+@AS_JSON
+def reach(file: str | None, marketplace: str | None, as_of: str | None, as_json: bool) -> None:
+    """List the programs that an account is in reach of, the nearest first, with what each would take.
+
+    FILE is JSON: the body of POST /v1/reach, which is that of an assessment without programs. Without FILE, or with -,
+    it is read from standard input. The options override what stands in it. Whatever the verdicts, the exit code is 0.
+    """
+    from advisor.cli.journey import show_reach
+    from advisor.services.journey import Journey
+
+    name, body = _read_body(file)
+    pointers = _override(body, {"marketplace": marketplace, "as_of": as_of})
+    journey = Journey(_catalog())
+    with _refusals(name, pointers):
+        answer = journey.reach(body, _messages())
+    if as_json:
+        _print_json(answer)
+        return
+    show_reach(_console(), answer)
+
+
 FORMAT = click.Choice(FORMATS)
 
 

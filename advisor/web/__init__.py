@@ -6,6 +6,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from advisor import logs
 from advisor.catalog import Catalog
 from advisor.services.calculations import Services
+from advisor.services.journey import Journey
 from advisor.services.offers import Offers
 from advisor.services.red_lines import RedLineChecks
 from advisor.settings import Settings
@@ -15,6 +16,7 @@ from advisor.web import (
     batches,
     documentation,
     health,
+    journey,
     limits,
     metrics,
     offers,
@@ -55,6 +57,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     blueprint = api.blueprint(services, settings)
     offers.add(blueprint, Offers(catalog), settings)
     red_lines.add(blueprint, RedLineChecks(catalog), settings)
+    journey.add(blueprint, Journey(catalog), settings)
     workspaces = Workspaces(settings, database)
     clients = Clients(workspaces)
     clients.register(app)

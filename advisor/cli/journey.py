@@ -1,0 +1,51 @@
+"""Show what is said about the whole of a seller's journey: the programs in reach."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+
+from advisor.cli.account import OUTCOMES, VERDICT_STYLES
+from advisor.cli.terminal import bullet, citations, cite, heading, item, plain, text
+
+Answer = Mapping[str, Any]
+
+
+def show_reach(to: Console, answer: Answer) -> None:
+    """Print the programs, the nearest first, with what each would take."""
+    sources: list[Answer] = []
+    to.print(text(f"{answer['marketplace']}, {answer['as_of']}", "bold"))
+    for one in answer["programs"]:
+        score = "" if one["score"] is None else f" Score: {one['score']} of 100."
+        heading(to, f"{one['distance']['position']}. {one['title']} ({one['program']})")
+        to.print(text(f"{one['message']}{score}", VERDICT_STYLES[one["verdict"]]))
+        for each in one["missed"]:
+            item(to, _sign(to, "missed"), f"{each['message']} {_recovery(each)} {cite(each['sources'], sources)}")
+        for each in one["missing"]:
+            item(to, _sign(to, "unknown"), _name(each))
+        for step in one["next_steps"]:
+            bullet(to, step["text"])
+    if answer["not_covered"]:
+        heading(to, "Not covered")
+        for one in answer["not_covered"]:
+            bullet(to, f"{one['title']} ({one['program']})")
+    if sources:
+        citations(to, sources)
+
+
+def _sign(to: Console, outcome: str) -> str:
+    _, sign, in_ascii, _ = OUTCOMES[outcome]
+    return in_ascii if plain(to) else sign
+
+
+def _recovery(finding: Answer) -> str:
+    recovery = finding["recovery"]
+    return "" if recovery is None else f"After {recovery['clean']} clean {recovery['unit']} it is met."
+
+
+def _name(missing: Answer) -> str:
+    if "fact" in missing:
+        return str(missing["fact"])
+    window = f", {missing['window_days']} days" if missing["window_days"] else ""
+    segment = f", {missing['segment']}" if missing["segment"] else ""
+    return f"{missing['metric']}{window}{segment}"

@@ -1,0 +1,143 @@
+"""The whole journey: the programs in reach."""
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from flask.testing import FlaskClient
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from advisor.catalog import Catalog
+from advisor.cli import main
+from advisor.domain.assessment import Account, Observation, Slot, assess
+from advisor.domain.program import MARKETPLACES, FactValue, Verdict
+from advisor.domain.reach import reach
+from advisor.messages import Messages
+from advisor.services.calculations import Services
+from advisor.services.journey import Journey
+
+CATALOG = Catalog()
+PROGRAMS = [CATALOG.program(name) for name in CATALOG.program_ids]
+SAMPLE = Path(__file__).parent.parent / "data" / "samples" / "reach.json"
+
+
+def body() -> dict[str, Any]:
+    read: dict[str, Any] = json.loads(SAMPLE.read_text())
+    return read
+
+
+@st.composite
+def accounts(draw: st.DrawFn) -> Account:
+    facts: dict[str, FactValue] = {}
+    for fact in CATALOG.vocabulary.facts.values():
+        if fact.kind == "boolean":
+            facts[fact.key] = draw(st.booleans())
+        elif fact.kind == "integer":
+            facts[fact.key] = draw(st.sampled_from([0, 9, 10, 11, 90, 91, 100, 200, 1000]))
+        else:
+            facts[fact.key] = draw(st.sampled_from(fact.choices))
+    seen = {}
+    for metric in CATALOG.vocabulary.metrics.values():
+        for segment in (None, "business"):
+            count = draw(st.sampled_from([0, 1, 5, 50, 95, 100]))
+            if draw(st.integers(0, 5)):
+                seen[Slot(metric.key, None, segment)] = Observation(count, None if metric.kind == "counter" else 100)
+    return Account({key: value for key, value in facts.items() if draw(st.integers(0, 4))}, seen)
+
+
+@settings(max_examples=60, deadline=None)
+@given(accounts(), st.sampled_from(MARKETPLACES), st.dates(date(2020, 1, 1), date(2027, 1, 1)))
+def test_what_is_in_reach_agrees_with_each_program_alone(account: Account, place: str, day: date) -> None:
+    """Every program once, with its own assessment, in the stated order, whatever order they are given in."""
+    found = reach(PROGRAMS, place, day, account)
+    alone = {one.id: assess(one, place, day, account) for one in PROGRAMS}
+    for one in found.programs:
+        assert one.assessment == alone[one.assessment.program.id]
+        required = [each for each in one.assessment.findings if each.required and each.outcome == "missed"]
+        assert list(one.missed) == required
+    covered = {one.assessment.program.id for one in found.programs}
+    assert covered == {name for name, one in alone.items() if one.verdict is not Verdict.NOT_COVERED}
+    assert {one.id for one in found.not_covered} == alone.keys() - covered
+    order = ["eligible", "undetermined", "not_eligible"]
+    ranks = [
+        (
+            order.index(one.assessment.verdict),
+            len(one.missed),
+            -(one.assessment.score or 0),
+            len(one.assessment.missing),
+        )
+        for one in found.programs
+    ]
+    assert ranks == sorted(ranks)
+    again = reach(list(reversed(PROGRAMS)), place, day, account)
+    assert sorted(ranks) == [
+        ranks[[two.assessment.program for two in found.programs].index(one.assessment.program)]
+        for one in again.programs
+    ]
+
+
+def test_the_answer_is_that_of_assessments_of_each_program_alone(client: FlaskClient) -> None:
+    answer = client.post("/v1/reach", json=body()).json
+    assert [one["distance"]["position"] for one in answer["programs"]] == list(range(1, len(answer["programs"]) + 1))
+    for one in answer["programs"]:
+        asked = body() | {"programs": [one["program"]]}
+        (alone,) = client.post("/v1/assessments", json=asked).json["assessments"]
+        assert {key: one[key] for key in ("verdict", "score", "missing", "next_steps")} == {
+            key: alone[key] for key in ("verdict", "score", "missing", "next_steps")
+        }
+        missed = [each for each in alone["findings"] if each["outcome"] == "missed" and each["level"] == "required"]
+        assert one["missed"] == missed
+        assert [each["recovery"] for each in one["recoveries"]] == [each["recovery"] for each in missed]
+        assert one["distance"]["missed"] == len(missed) and one["distance"]["missing"] == len(alone["missing"])
+
+
+def test_programs_without_rules_stand_apart() -> None:
+    answer = Journey(CATALOG).reach(body() | {"marketplace": "AU"}, Messages())
+    assert {one["program"] for one in answer["not_covered"]} == {
+        "enterprise-mall",
+        "business-seller-badge",
+        "seller-fulfilled-prime",
+        "premium-shipping",
+    }
+    assert all(one["message"].startswith("Not covered") for one in answer["not_covered"])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "pointer", "code"),
+    [
+        ({"programs": ["enterprise-mall"]}, "/programs", "unknown_field"),
+        ({"marketplace": "ZZ"}, "/marketplace", "unknown_marketplace"),
+        ({"facts": {"nothing": True}}, "/facts/nothing", "unknown_field"),
+        ({"metrics": {"nothing": None}}, "/metrics/nothing", "unknown_field"),
+        ({"as_of": "yesterday"}, "/as_of", "not_a_date"),
+    ],
+)
+def test_what_cannot_be_used_is_named(client: FlaskClient, wrong: dict[str, Any], pointer: str, code: str) -> None:
+    answer = client.post("/v1/reach", json=body() | wrong)
+    assert answer.status_code == 422
+    assert [(one["pointer"], one["code"]) for one in answer.json["errors"]] == [(pointer, code)]
+
+
+def test_the_command_lists_the_nearest_first(tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, ["reach", str(SAMPLE)])
+    assert done.exit_code == 0, done.output
+    assert done.output.index("1. Amazon Business seller program") < done.output.index("Premium shipping")
+    as_json = CliRunner().invoke(main, ["reach", str(SAMPLE), "--json"])
+    assert json.loads(as_json.output) == Journey(CATALOG).reach(body(), Messages())
+    wrong = tmp_path / "wrong.json"
+    wrong.write_text(json.dumps(body() | {"programs": ["enterprise-mall"]}))
+    assert CliRunner().invoke(main, ["reach", str(wrong)]).exit_code == 2
+
+
+def test_a_program_that_is_missed_says_what_it_would_take() -> None:
+    """72 of 80 on time is 90 %: 20 further ones bring it to 92 of 100."""
+    answer = Journey(CATALOG).reach(body(), Messages())
+    premium = next(one for one in answer["programs"] if one["program"] == "premium-shipping")
+    assert (premium["verdict"], premium["distance"]["missed"]) == ("not_eligible", 1)
+    assert premium["recoveries"][0]["recovery"] == {"clean": 20, "unit": "orders"}
+    assert premium["next_steps"]
+    assert Services(CATALOG).assessments(body() | {"programs": ["premium-shipping"]}, Messages())
