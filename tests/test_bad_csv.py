@@ -17,8 +17,6 @@ from advisor.batch.reading import LONGEST_CELL, LONGEST_ROW, MOST_COLUMNS
 from advisor.cli import ExitCode, main
 
 # Ibis 12 calls what DuckDB 2 names differently.
-pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
-
 CORPUS = tomllib.loads((Path(__file__).parent / "corpus" / "bad_csv.toml").read_text(encoding="utf-8"))["file"]
 GOOD = "seller_id,order_defect_rate\nA1,0.001\n"
 HEADER = "seller_id,order_defect_rate,note\n"

@@ -28,11 +28,9 @@ from advisor.batch.reading import _well_formed
 from advisor.batch.scoring import Job, Result, locked_engine, score
 from advisor.catalog import Catalog
 from advisor.cli import ExitCode, main
-from advisor.errors import AdvisorError
+from advisor.errors import AdvisorError, UnreadableInput
 
 # Ibis 12 calls what DuckDB 2 names differently.
-pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
-
 ADVISOR = Path(sys.executable).with_name("advisor")
 DAY = date(2026, 11, 22)
 PROGRAM = "account-health-amazon-fulfilled"
@@ -200,6 +198,18 @@ def test_parquet_results_have_types(sales: Path, catalog: Catalog, tmp_path: Pat
     assert types["order_defect_observed"].startswith("decimal128")
     assert types["referral_fee"] == types["contribution"] == "decimal128(20, 2)"
     assert (types["verdict"], types["fees_complete"]) == ("string", "bool")
+
+
+def test_a_column_that_cannot_be_written_again_is_refused(catalog: Catalog, tmp_path: Path) -> None:
+    query = "SELECT 'A1' AS seller_id, 'US' AS marketplace, INTERVAL 1 DAY AS age, {'a': INTERVAL 1 DAY} AS nested"
+    duckdb.sql(f"COPY (SELECT * EXCLUDE (nested) FROM ({query})) TO '{tmp_path}/plain.parquet'")
+    run(catalog, tmp_path / "plain.parquet", tmp_path / "out.parquet")
+    assert pyarrow.parquet.read_table(tmp_path / "out.parquet")["age"].to_pylist() == ["1 day"]
+    duckdb.sql(f"COPY ({query}) TO '{tmp_path}/nested.parquet'")
+    with pytest.raises(UnreadableInput, match="cannot be written to Parquet") as refused:
+        run(catalog, tmp_path / "nested.parquet", tmp_path / "none.parquet")
+    assert refused.value.code == "unsupported_type"
+    assert not (tmp_path / "none.parquet").exists()
 
 
 def test_parquet_columns_of_every_type(catalog: Catalog, tmp_path: Path) -> None:

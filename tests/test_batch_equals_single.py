@@ -33,8 +33,6 @@ from advisor.inputs import slot_of
 from advisor.messages import messages_in
 
 # Ibis 12 calls what DuckDB 2 names differently.
-pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
-
 DAYS = [date(2026, 11, 22), date(2026, 1, 15), date(2025, 6, 1), date(2024, 12, 1), date(2021, 6, 1)]
 SEGMENTS = (None, "seller_fulfilled", "amazon_fulfilled", "business")
 TOTALS = (0, 1, 7, 19, 20, 21, 100, 199, 200, 201, 1200, 999_999, HIGHEST_COUNT)

@@ -18,8 +18,6 @@ from advisor.batch.parts import join, score_part
 from advisor.batch.scoring import Job, Silent, Terms, opened, score
 from advisor.catalog import Catalog
 
-pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
-
 DAY = date(2026, 11, 22)
 TERMS = Terms("enterprise-mall", DAY, constants={"selling_plan": "professional"})
 COLUMNS = ["order_defect_rate_count", "order_defect_rate_of", "late_shipment_rate_30d"]

@@ -22,7 +22,6 @@ from advisor.settings import Settings
 from advisor.store.database import Database
 from advisor.worker import Worker
 
-pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
 CSV = {"Content-Type": "text/csv"}
 ACCOUNTS = (
     b"seller_id,marketplace,order_defect_rate_count,order_defect_rate_of,category,price\n"

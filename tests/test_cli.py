@@ -790,7 +790,7 @@ def test_serve_with_bad_data_does_not_start(data: Path) -> None:
     [
         (["--host", "a..b"], "There is no address for the host a..b."),
         (["--port", "99999"], "99999 is not in the range"),
-        (["--port", "http"], "'http' is not a valid integer"),
+        (["--port", "http"], "'http' is no whole number from 0 to 65535"),
         (["--workers", "0"], "0 is not in the range"),
     ],
 )

@@ -31,8 +31,6 @@ from advisor.store import disk
 from advisor.store.database import TOO_BUSY, Database
 from advisor.web import create_app, language
 
-pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
-
 PACKAGE = Path(__file__).parent.parent / "advisor"
 CORPUS = Path(__file__).parent / "corpus"
 BAD_JSON = tomllib.loads((CORPUS / "bad_json.toml").read_text(encoding="utf-8"))

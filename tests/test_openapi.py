@@ -94,7 +94,7 @@ def test_every_route_is_documented(app: Flask, document: dict[str, Any]) -> None
     routes = set()
     for rule in app.url_map.iter_rules():
         path = re.sub(r"<\w+:(\w+)>", r"{\1}", rule.rule)
-        if path not in UNDOCUMENTED:
+        if path not in UNDOCUMENTED and not rule.endpoint.startswith("pages."):
             routes |= {(path, method.lower()) for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}}
     assert {(path, method) for path, method, _ in operations(document)} == routes
     assert all(path.startswith("/v1/") for path, _ in routes)
@@ -272,7 +272,6 @@ def test_every_example_is_answered_as_documented(witness: Witness, ids: dict[str
     assert seen == {(path, method) for path, method, one in operations(witness.document) if "requestBody" in one}
 
 
-@pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")  # Ibis calls it, and DuckDB renames it
 def test_everything_stored_is_answered_as_documented(
     witness: Witness, ids: dict[str, str], database: Any, work: Callable[[], None]
 ) -> None:
@@ -301,13 +300,15 @@ def test_everything_stored_is_answered_as_documented(
     ask("GET", f"{one}/assessments/{{assessment}}", again, 200)
     for program in CATALOG.program_ids:
         ask("GET", f"{one}/assessments", full, 200, f"?program={program}&limit=2")
-        assert ask("GET", f"{one}/trend", full, 200, f"?program={program}").json["criteria"]
+        judged = ask("GET", f"{one}/trend", full, 200, f"?program={program}").json["criteria"]
+        assert judged or not program.startswith(("enterprise-mall", "account-health"))
     ask("GET", f"{one}/trend", ids, 200)
 
     csv, batch = {"Content-Type": "text/csv"}, "/v1/batches/{batch}"
     rows = b"seller_id,marketplace,order_defect_rate\nA1,US,0.001\nA2,XX,0.001\n"
+    usable = rows.replace(b"XX", b"UK")
     sent = ask("POST", "/v1/batches", ids, 202, "?set=selling_plan=professional&marketplace=US", data=rows, headers=csv)
-    spoilt = ask("POST", "/v1/batches", ids, 202, "?set=category=none&set=price=5", data=rows, headers=csv).json
+    spoilt = ask("POST", "/v1/batches", ids, 202, "?set=category=none&set=price=5", data=usable, headers=csv).json
     ask("GET", batch, ids, 200)
     ask("GET", f"{batch}/results", ids, 409)
     work()

@@ -597,7 +597,6 @@ def test_a_language_stays_from_page_to_page(visit: Visit, workspace: Workspace) 
 # Files of accounts
 
 
-@pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
 def test_a_file_is_sent_watched_fetched_and_deleted(
     visit: Visit, workspace: Workspace, work: Callable[[], None], settings: Settings
 ) -> None:
@@ -639,7 +638,6 @@ def test_a_file_that_is_scored_can_be_cancelled(visit: Visit, workspace: Workspa
     assert workspace.get("/v1/batches").json["items"] == []
 
 
-@pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
 def test_a_file_that_cannot_be_scored_says_why(visit: Visit, database: Database) -> None:
     place = send(visit).headers["Location"]
     with database.writing() as connection:

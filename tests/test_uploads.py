@@ -32,7 +32,6 @@ from advisor.store.tables import METADATA
 from advisor.store.tables import batches as kept_batches
 from advisor.worker import Worker
 
-pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
 MIB = 2**20
 MOST = 16 * MIB
 MOST_GROWTH = 150 * MIB

@@ -27,7 +27,6 @@ from advisor.settings import Settings
 from advisor.store.database import Database
 from advisor.worker import Worker
 
-pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
 LEASE = 30_000
 HEADER = "seller_id,marketplace,order_defect_rate_count,order_defect_rate_of\n"
 ACCOUNTS = HEADER + "".join(f"A{number},US,{number},{number % 7 * 400 + 100}\n" for number in range(20))
