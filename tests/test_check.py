@@ -456,3 +456,22 @@ def test_mistakes_are_told_in_the_order_of_the_page(client: FlaskClient) -> None
     assert told == wrong
     places = [page.index(f'id="{name}"') for name in told]
     assert places == sorted(places)
+
+
+def test_a_result_shows_the_other_programs_as_the_api_does(client: FlaskClient) -> None:
+    answer = answer_of(client, EXAMPLE)
+    body = {"marketplace": "US", "facts": {}, "metrics": {}}
+    for one in answer["assessment"]["assessments"][0]["findings"]:
+        seen = one["observed"]
+        if seen and one["fact"]:
+            body["facts"][one["fact"]] = seen["value"]
+        elif seen:
+            value = {"count": seen["count"], "of": seen["of"]} if seen["of"] else {"rate": seen["rate"]}
+            body["metrics"].setdefault(one["metric"], []).append({**value, "window_days": one["window_days"]})
+    body["facts"]["fulfillment"] = "seller"
+    reach = client.post("/v1/reach", json=body).get_json()
+    assert len(reach["programs"]) > 3
+    page = html.unescape(send(client, EXAMPLE, "result"))
+    table = page[page.index("Other programs, by the same numbers") :]
+    places = [table.index(one["title"]) for one in reach["programs"] if one["program"] != "enterprise-mall"]
+    assert places == sorted(places)

@@ -17,6 +17,7 @@ from advisor.domain.program import MARKETPLACES
 from advisor.errors import InvalidInput
 from advisor.messages import CHOICES, OUTCOME_NAMES, PLACES, VERDICT_NAMES
 from advisor.services.calculations import Services, today
+from advisor.services.journey import Journey
 from advisor.services.sharing import KEPT_DAYS
 from advisor.web.pages.embed import framing
 from advisor.web.pages.form import ACCOUNT, COUNTRIES, DISCOUNTS, EXAMPLE, NUMBERS, PRICES, SCENARIOS, STEPS, Form
@@ -141,6 +142,9 @@ class _Visit:
             return None
         try:
             checked = self.services.checked(body, self.messages)
+            if self.view != "fees":
+                account = {name: body[name] for name in ("marketplace", "as_of", "facts", "metrics")}
+                checked["reach"] = Journey(self.catalog).reach(account, self.messages)
         except InvalidInput as error:
             form.refuse_all(error.problems)
             return None

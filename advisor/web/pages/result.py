@@ -72,6 +72,7 @@ class Result:
         self.answer: Answer = document["answer"]
         self.left: Sequence[Any] = document["left"]
         self.view: str = document["view"]
+        self.reach: Answer = document.get("reach", {"programs": [], "not_covered": []})
         self.messages = messages
         self.catalog = catalog
         judged = self.answer.get("assessment", self.answer)
@@ -194,6 +195,11 @@ class Result:
         """The labels of what is unknown and required."""
         required = [one for one in self.by_outcome("unknown") if one.finding["level"] == "required"]
         return [one.label for one in required]
+
+    @property
+    def others(self) -> list[Answer]:
+        """The other programs by the same numbers, the nearest first."""
+        return [one for one in self.reach["programs"] if one["program"] != self.program.id]
 
     # Money
 
