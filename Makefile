@@ -18,11 +18,11 @@ help: ## List what there is to make
 serve: .venv/serve.stamp ## Serve http://127.0.0.1:8000; HOST and PORT change that
 	@$(BIN)/advisor serve $(ARGS)
 
-test: .venv/test.stamp ## Run the tests
-	$(BIN)/python -m pytest $(ARGS)
+test: .venv/test.stamp ## Run the tests, in as many processes as there are cores
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 test-browser: .venv/browser.stamp ## Run the tests of the pages in a real browser, which is installed if there is none
-	$(BIN)/python -m pytest tests/browser $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile tests/browser $(ARGS)
 
 screenshots: .venv/browser.stamp ## Take pictures of the pages into build/screenshots; ARGS names another folder
 	$(BIN)/python -m tests.browser.screenshots $(ARGS)
