@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from advisor.catalog.programs import Process, Remedy
+from advisor.catalog.programs import Consequence, Process, Remedy, Stage
 from advisor.domain.advice import Advice, LineAdvice, ScenarioTotal
 from advisor.domain.assessment import Assessment, Finding, Observation, Slot
 from advisor.domain.fees import (
@@ -38,6 +38,7 @@ from advisor.domain.program import (
     Criterion,
     Fact,
     FactValue,
+    Level,
     Metric,
     Outcome,
     Program,
@@ -46,7 +47,16 @@ from advisor.domain.program import (
     rules_in_force,
 )
 from advisor.domain.sources import Dated, Source, Validity, in_force
-from advisor.messages import ADVICE_REASONS, FACT_REASONS, FACT_VALUES, REASONS, TEXTS, WARNINGS, Messages
+from advisor.messages import (
+    ADVICE_REASONS,
+    FACT_REASONS,
+    FACT_VALUES,
+    REASONS,
+    STAGE_SHOWS,
+    TEXTS,
+    WARNINGS,
+    Messages,
+)
 
 Answer = dict[str, Any]
 
@@ -128,6 +138,8 @@ def assessments(
 
 def assessment(one: Assessment, process: Process, messages: Messages) -> Answer:
     """Answer one program."""
+    judged = tuple([each[:2] for each in one.findings])  # rule and outcome
+    stages, follows = _journey(judged, one.program.id, process, messages)
     return {
         "program": one.program.id,
         "verdict": one.verdict,
@@ -136,6 +148,8 @@ def assessment(one: Assessment, process: Process, messages: Messages) -> Answer:
         "missing": [_missing(criterion) for criterion in one.missing],
         "next_steps": _next_steps(one, process, messages),
         "unused": [_slot(slot) for slot in one.unused],
+        "stages": stages,
+        "if_nothing_is_done": follows,
     }
 
 
@@ -184,6 +198,101 @@ def _next_steps(one: Assessment, process: Process, messages: Messages) -> list[A
                 text = messages.text(remedy.text)
                 steps.append({"criterion": criterion.id, "stage": criterion.subject.stage, "text": text})
     return steps
+
+
+# The stages of one assessment
+
+
+Judged = tuple[tuple[Rule, Outcome], ...]
+
+
+@lru_cache(maxsize=4096)
+def _journey(
+    judged: Judged, program_id: str, process: Process, messages: Messages
+) -> tuple[list[Ready], list[Ready] | None]:
+    """Answer how each stage stands, and what follows where something required is missed.
+
+    It depends on the outcomes alone, and accounts that came out the same way share it; a stage of its own is shared by
+    more of them.
+    """
+    stages = []
+    for stage in process.stages:
+        mine = tuple([one for one in judged if one[0].criterion.subject.stage == stage.id])
+        stages.append(_stage_of(stage, mine, process, messages))
+    missed = any(o is Outcome.MISSED and rule.threshold.level is Level.REQUIRED for rule, o in judged)
+    follows = [consequence(one, messages) for one in process.follows if program_id in one.programs] if missed else None
+    return stages, follows
+
+
+@lru_cache(maxsize=4096)
+def _stage_of(stage: Stage, judged: Judged, process: Process, messages: Messages) -> Ready:
+    """Answer how one stage stands, and what to do about its misses in order of effect.
+
+    A remedy that helps with more required misses comes first, then with more misses at all, then as the data has them,
+    where the most effective come first.
+    """
+    outcomes = [outcome for _, outcome in judged]
+    missed = [rule for rule, outcome in judged if outcome is Outcome.MISSED]
+    served: dict[Remedy, list[Rule]] = {}
+    for rule in missed:
+        for remedy in process.remedies.get(rule.criterion.subject.key, ()):
+            served.setdefault(remedy, []).append(rule)
+
+    def effect(remedy: Remedy) -> tuple[int, int, int]:
+        required = sum(rule.threshold.level is Level.REQUIRED for rule in served[remedy])
+        return -required, -len(served[remedy]), process.order.index(remedy)
+
+    return Ready(
+        {
+            "stage": stage.id,
+            "label": messages.text(stage.label),
+            **{outcome.value: outcomes.count(outcome) for outcome in Outcome},
+            "remedies": [_stage_remedy(remedy, served[remedy], messages) for remedy in sorted(served, key=effect)],
+            "consequences": [
+                {
+                    "criterion": rule.criterion.id,
+                    "level": rule.threshold.level,
+                    "text": messages.text(rule.threshold.consequence),
+                    "doubts": _text(rule.threshold.bar.note, messages),
+                    "sources": _sources(rule.threshold.bar.sources),
+                }
+                for rule in missed
+                if rule.threshold.consequence is not None
+            ],
+        }
+    )
+
+
+def _stage_remedy(remedy: Remedy, rules: Sequence[Rule], messages: Messages) -> Answer:
+    days = [rule.criterion.window_days for rule in rules]
+    known = [each for each in days if each is not None]
+    longest = max(known) if len(known) == len(days) else None
+    declared = all(isinstance(rule.criterion.subject, Fact) for rule in rules)
+    shows = "declared" if declared else "no_window" if longest is None else "within_window"
+    return {
+        "text": messages.text(remedy.text),
+        "why": messages.text(remedy.why),
+        "criteria": [rule.criterion.id for rule in rules],
+        "shows": shows,
+        "shows_after_days": None if declared else longest,
+        "shows_text": messages.text(STAGE_SHOWS[shows], {"days": longest}),
+        "sources": _sources(remedy.sources),
+    }
+
+
+@lru_cache(maxsize=4096)
+def consequence(one: Consequence, messages: Messages) -> Ready:
+    """Describe what follows if nothing is done, with its doubts."""
+    return Ready(
+        {
+            "id": one.id,
+            "label": messages.text(one.label),
+            "text": messages.text(one.text),
+            "published": one.published,
+            "doubts": _text(one.note, messages),
+            "sources": _sources(one.sources),
+        }
+    )
 
 
 # Stand in a sentence for what each account fills in; no text that comes in or stands in the data holds them.

@@ -1,11 +1,14 @@
 """Turn what the domain says about a seller's whole journey into JSON-ready answers, as `advisor.answers` does."""
 
+from collections.abc import Sequence
 from datetime import date
 
 from advisor import answers
-from advisor.answers import Answer
-from advisor.catalog.programs import Process
+from advisor.answers import Answer, consequence, source
+from advisor.catalog.programs import Check, Process, Stage
+from advisor.domain.program import Vocabulary
 from advisor.domain.reach import Reach, Reached
+from advisor.domain.sources import Source
 from advisor.messages import VERDICTS, Messages
 
 
@@ -52,4 +55,58 @@ def _reached(place: int, one: Reached, marketplace: str, as_of: date, process: P
             for each in missed
         ],
         "next_steps": whole["next_steps"],
+    }
+
+
+def _sources(several: Sequence[Source]) -> list[Answer]:
+    return [source(one) for one in several]
+
+
+def stages(process: Process, vocabulary: Vocabulary, messages: Messages) -> Answer:
+    """Answer what the stages of the business process are, what they drive, and what has to be in place."""
+    return {
+        "stages": [_stage(one, process, vocabulary, messages) for one in process.stages],
+        "if_nothing_is_done": [
+            {**consequence(one, messages), "programs": list(one.programs)} for one in process.follows
+        ],
+    }
+
+
+def _stage(stage: Stage, process: Process, vocabulary: Vocabulary, messages: Messages) -> Answer:
+    metrics = [one for one in vocabulary.metrics.values() if one.stage == stage.id]
+    facts = [one for one in vocabulary.facts.values() if one.stage == stage.id]
+    subjects = [*(one.key for one in metrics), *(one.key for one in facts)]
+    served = {remedy: [key for key in subjects if remedy in process.remedies.get(key, ())] for remedy in process.order}
+    return {
+        "stage": stage.id,
+        "label": messages.text(stage.label),
+        "summary": messages.text(stage.summary),
+        "metrics": [
+            {"metric": one.key, "label": messages.text(one.label), "unit": messages.text(one.unit)} for one in metrics
+        ],
+        "facts": [{"fact": one.key, "label": messages.text(one.label)} for one in facts],
+        "checklist": [_check(one, vocabulary, messages) for one in process.checklist if one.stage == stage.id],
+        "remedies": [
+            {
+                "text": messages.text(remedy.text),
+                "why": messages.text(remedy.why),
+                "metrics": [key for key in keys if key in vocabulary.metrics],
+                "facts": [key for key in keys if key in vocabulary.facts],
+                "sources": _sources(remedy.sources),
+            }
+            for remedy, keys in served.items()
+            if keys
+        ],
+    }
+
+
+def _check(one: Check, vocabulary: Vocabulary, messages: Messages) -> Answer:
+    key = one.answered_by
+    return {
+        "id": one.id,
+        "text": messages.text(one.text),
+        "why": messages.text(one.why),
+        "metric": key if key in vocabulary.metrics else None,
+        "fact": key if key in vocabulary.facts else None,
+        "sources": _sources(one.sources),
     }

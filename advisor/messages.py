@@ -105,6 +105,12 @@ TREND_REASONS = {
     "no_bar": "{label} is shown only: nobody publishes a number for it, so there is nothing to cross.",
 }
 
+STAGE_SHOWS = {
+    "within_window": "What is counted now has left the window after {days} days.",
+    "no_window": "No window is published for this, so how soon it shows is unknown.",
+    "declared": "This is declared, not measured: it shows as soon as it is done and declared.",
+}
+
 TEXTS = {
     "counted": "{rate} ({count} of {of} {unit})",
     "number_of": "{number} {unit}",

@@ -30,6 +30,7 @@ from advisor.messages import (
     PRE_SALE_MARGINS,
     PRE_SALE_REASONS,
     REASONS,
+    STAGE_SHOWS,
     TREND_REASONS,
     WARNINGS,
 )
@@ -59,6 +60,7 @@ def names_and_codes(catalog: Catalog) -> dict[str, list[str]]:
         "Reasons": REASONS,
         "Warnings": WARNINGS,
         "Recommendation reasons": ADVICE_REASONS,
+        "When a remedy shows": STAGE_SHOWS,
         "Trend reasons": TREND_REASONS,
         "Pre-sale reasons": PRE_SALE_REASONS,
         "Pre-sale margins": PRE_SALE_MARGINS,

@@ -141,3 +141,107 @@ def test_a_program_that_is_missed_says_what_it_would_take() -> None:
     assert premium["recoveries"][0]["recovery"] == {"clean": 20, "unit": "orders"}
     assert premium["next_steps"]
     assert Services(CATALOG).assessments(body() | {"programs": ["premium-shipping"]}, Messages())
+
+
+# Stages
+
+
+def missing_bars(**more: Any) -> dict[str, Any]:
+    """An account that misses both late shipment windows, its defect rate and its rating."""
+    asked = {
+        "marketplace": "US",
+        "as_of": "2026-11-22",
+        "programs": ["account-health-seller-fulfilled"],
+        "facts": {"fulfillment": "seller", "account_health_rating": 150},
+        "metrics": {
+            "late_shipment_rate": {"count": 50, "of": 600},
+            "order_defect_rate": {"count": 50, "of": 1200},
+            "pre_fulfillment_cancellation_rate": {"count": 0, "of": 150},
+        },
+    }
+    (answer,) = Services(CATALOG).assessments(asked | more, Messages())["assessments"]
+    return dict(answer)
+
+
+def test_every_finding_is_counted_in_its_stage() -> None:
+    answer = missing_bars()
+    assert [one["stage"] for one in answer["stages"]] == [one.id for one in CATALOG.process.stages]
+    for stage in answer["stages"]:
+        mine = [one["outcome"] for one in answer["findings"] if one["stage"] == stage["stage"]]
+        counted = {name: stage[name] for name in ("met", "missed", "unknown", "not_applicable")}
+        assert counted == {name: mine.count(name) for name in counted}
+
+
+def test_the_remedies_of_a_stage_are_those_of_its_misses_in_order_of_effect() -> None:
+    stages = {one["stage"]: one for one in missing_bars()["stages"]}
+    order = [one.text for one in CATALOG.process.order]
+    for name, subjects in (
+        ("order-processing", ["late_shipment_rate"]),
+        ("after-sales", ["order_defect_rate", "account_health_rating"]),
+    ):
+        shown = stages[name]["remedies"]
+        known = {remedy.text for key in subjects for remedy in CATALOG.process.remedies[key]}
+        assert {one["text"] for one in shown} == known
+        assert shown and all(one["why"] and one["sources"] for one in shown)
+        served = [(-len(one["criteria"]), order.index(one["text"])) for one in shown if "rating" not in one["text"]]
+        if name == "order-processing":
+            assert served == sorted(served)
+            assert shown[0]["criteria"] == ["late-shipment-10d", "late-shipment-30d"]
+            assert (shown[0]["shows"], shown[0]["shows_after_days"]) == ("within_window", 30)
+    shows = {one["shows"] for one in stages["after-sales"]["remedies"]}
+    assert shows == {"within_window", "declared"}
+    # What only advises comes after what decides.
+    last = stages["after-sales"]["remedies"][-1]
+    assert (last["criteria"], last["shows_after_days"]) == (["account-health-rating"], None)
+
+
+def test_a_measure_without_a_window_does_not_say_when_it_shows() -> None:
+    asked = {"programs": ["seller-fulfilled-prime"], "metrics": {"buy_shipping_rate": {"count": 1, "of": 2}}}
+    (logistics,) = [one for one in missing_bars(**asked)["stages"] if one["stage"] == "logistics"]
+    assert {(one["shows"], one["shows_after_days"]) for one in logistics["remedies"]} == {("no_window", None)}
+
+
+def test_what_follows_is_told_as_published_with_its_doubts() -> None:
+    answer = missing_bars()
+    follows = {one["id"]: one for one in answer["if_nothing_is_done"]}
+    assert list(follows) == [
+        one.id for one in CATALOG.process.follows if "account-health-seller-fulfilled" in one.programs
+    ]
+    assert {"restriction", "demotion", "notice", "quiz", "deactivation", "plan-of-action"} <= follows.keys()
+    assert (follows["one-month"]["published"], follows["demotion"]["published"]) == (False, False)
+    assert "no published basis" in follows["one-month"]["text"]
+    assert all(one["sources"] and one["doubts"] for one in follows.values())
+    findings = {one["criterion"]: one for one in answer["findings"]}
+    told = [one for stage in answer["stages"] for one in stage["consequences"]]
+    assert {one["criterion"] for one in told} == {
+        name for name, one in findings.items() if one["outcome"] == "missed" and one["consequence"]
+    }
+    assert all(one["text"] == findings[one["criterion"]]["consequence"] for one in told)
+
+
+def test_nothing_follows_where_nothing_required_is_missed() -> None:
+    healthy = {"late_shipment_rate": {"count": 0, "of": 600}, "order_defect_rate": {"count": 0, "of": 1200}}
+    assert missing_bars(metrics=healthy)["if_nothing_is_done"] is None
+
+
+def test_every_program_says_what_follows() -> None:
+    for name in CATALOG.program_ids:
+        assert any(name in one.programs for one in CATALOG.process.follows), name
+
+
+def test_the_stages_cover_every_measure_once_and_have_their_etag(client: FlaskClient) -> None:
+    answer = client.get("/v1/stages")
+    stages = answer.json["stages"]
+    metrics = [each["metric"] for one in stages for each in one["metrics"]]
+    facts = [each["fact"] for one in stages for each in one["facts"]]
+    assert sorted(metrics) == sorted(CATALOG.vocabulary.metrics)
+    assert sorted(facts) == sorted(CATALOG.vocabulary.facts)
+    assert all(one["checklist"] and one["remedies"] for one in stages)
+    checked = {each[kind] for one in stages for each in one["checklist"] for kind in ("metric", "fact")}
+    assert checked <= {*metrics, *facts, None}
+    shown = {each["text"] for one in stages for each in one["remedies"]}
+    assert shown == {one.text for one in CATALOG.process.order}
+    etag = answer.headers["ETag"]
+    assert not etag.startswith("W/")
+    assert client.get("/v1/stages", headers={"If-None-Match": etag}).status_code == 304
+    assert client.get("/v1/stages?more=1").status_code == 422

@@ -87,7 +87,7 @@ class Catalog:
     def process(self) -> Process:
         """The stages of the business process and their remedies."""
         top = open_file(self.data_dir / "stages.toml", "stages.toml")
-        return read_process(top, self.vocabulary, self.sources)
+        return read_process(top, self.vocabulary, self.sources, self.program_ids)
 
     @cached_property
     def cited_share(self) -> CitedShare:

@@ -1,6 +1,6 @@
 """Read metrics, facts, programs, stages and the cited B2B share into domain objects."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from advisor.catalog.tables import Table, check_sequence
@@ -46,11 +46,42 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Check:
+    """What has to be in place for a stage, and the metric or fact that tells, if any does."""
+
+    stage: str
+    id: str
+    text: str
+    why: str
+    answered_by: str | None
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Consequence:
+    """What follows for accounts that miss these programs' bars and do nothing; not `published`, where others say so."""
+
+    id: str
+    label: str
+    text: str
+    published: bool
+    programs: tuple[str, ...]
+    note: str | None
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Process:
-    """The business process: its stages in order, and the remedies by metric or fact key, most effective first."""
+    """The business process: its stages in order, and the remedies by metric or fact key, most effective first.
+
+    `order` has every remedy once, as the file has them. `follows` is in the order in which things come.
+    """
 
     stages: tuple[Stage, ...]
     remedies: Mapping[str, tuple[Remedy, ...]]
+    order: tuple[Remedy, ...]
+    checklist: tuple[Check, ...]
+    follows: tuple[Consequence, ...]
 
 
 def read_sources(top: Table) -> dict[str, Source]:
@@ -215,7 +246,7 @@ def _bar(table: Table, subject: Metric | Fact, sources: Sources) -> Bar:
     return Bar(comparison, value, cited, note)
 
 
-def read_process(top: Table, vocabulary: Vocabulary, sources: Sources) -> Process:
+def read_process(top: Table, vocabulary: Vocabulary, sources: Sources, programs: Sequence[str]) -> Process:
     """Read data/stages.toml."""
     stages = []
     for table in top.tables("stage", name_by="id"):
@@ -223,14 +254,50 @@ def read_process(top: Table, vocabulary: Vocabulary, sources: Sources) -> Proces
         table.close()
     if tuple(stage.id for stage in stages) != STAGES:
         top.problem("stage", f"the stages are, in this order, {', '.join(STAGES)}")
+    subjects = [*vocabulary.metrics, *vocabulary.facts]
     remedies: dict[str, list[Remedy]] = {}
+    order = []
     for table in top.tables("remedy"):
         remedy = Remedy(table.text("text"), table.text("why"), table.sources(sources))
-        for key in table.words("for", [*vocabulary.metrics, *vocabulary.facts]):
+        order.append(remedy)
+        for key in table.words("for", subjects):
             remedies.setdefault(key, []).append(remedy)
         table.close()
+    checklist = [_check(table, subjects, sources) for table in top.tables("checklist", name_by="id")]
+    follows = [_consequence(table, programs, sources) for table in top.tables("follows", name_by="id")]
+    for name, ids in (("checklist", [one.id for one in checklist]), ("follows", [one.id for one in follows])):
+        for repeated in sorted({one for one in ids if ids.count(one) > 1}):
+            top.problem(f"{name}[{repeated}]", "this id stands twice; each has its own")
     top.close()
-    return Process(tuple(stages), {key: tuple(found) for key, found in remedies.items()})
+    by_subject = {key: tuple(found) for key, found in remedies.items()}
+    return Process(tuple(stages), by_subject, tuple(order), tuple(checklist), tuple(follows))
+
+
+def _check(table: Table, subjects: Sequence[str], sources: Sources) -> Check:
+    check = Check(
+        stage=table.choice("stage", STAGES),
+        id=table.text("id"),
+        text=table.text("text"),
+        why=table.text("why"),
+        answered_by=table.choice("answered_by", subjects) if table.has("answered_by") else None,
+        sources=table.sources(sources),
+    )
+    table.close()
+    return check
+
+
+def _consequence(table: Table, programs: Sequence[str], sources: Sources) -> Consequence:
+    one = Consequence(
+        id=table.text("id"),
+        label=table.text("label"),
+        text=table.text("text"),
+        published=table.flag("published"),
+        programs=table.words("programs", programs),
+        note=table.text_or_none("note"),
+        sources=table.sources(sources),
+    )
+    table.close()
+    return one
 
 
 def read_cited_share(top: Table, sources: Sources) -> CitedShare:

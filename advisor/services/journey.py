@@ -1,4 +1,4 @@
-"""The whole of a seller's journey: which programs are in reach."""
+"""The whole of a seller's journey: which programs are in reach, and its stages."""
 
 from typing import Any
 
@@ -20,3 +20,7 @@ class Journey:
         wanted = journey_inputs.read_reach(self.catalog, body, today())
         found = reach(wanted.programs, wanted.marketplace, wanted.as_of, wanted.account)
         return journey_answers.reach(wanted.marketplace, wanted.as_of, found, self.catalog.process, messages)
+
+    def stages(self, messages: Messages) -> Answer:
+        """Describe the stages of the business process."""
+        return journey_answers.stages(self.catalog.process, self.catalog.vocabulary, messages)

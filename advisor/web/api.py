@@ -139,7 +139,7 @@ def blueprint(services: Services, settings: Settings) -> Blueprint:
     def programs() -> Response:
         """List the programs."""
         read_query()
-        return _cacheable(services.programs(reader()))
+        return cacheable(services.programs(reader()))
 
     @api.get("/programs/<string:program>", parameters=[PROGRAM_ID])
     @api.doc(parameters=[MARKETPLACE, AS_OF, LANGUAGE, IF_NONE_MATCH])
@@ -150,7 +150,7 @@ def blueprint(services: Services, settings: Settings) -> Blueprint:
     def program(program: str) -> Response:
         """Describe a program."""
         given = read_query("marketplace", "as_of")
-        return _cacheable(services.program(program, given.get("marketplace"), given.get("as_of"), reader()))
+        return cacheable(services.program(program, given.get("marketplace"), given.get("as_of"), reader()))
 
     @api.get("/fee-schedules")
     @api.doc(parameters=[LANGUAGE, IF_NONE_MATCH])
@@ -159,7 +159,7 @@ def blueprint(services: Services, settings: Settings) -> Blueprint:
     def fee_schedules() -> Response:
         """List the fee schedules."""
         read_query()
-        return _cacheable(services.schedules(reader()))
+        return cacheable(services.schedules(reader()))
 
     @api.get("/fee-schedules/<string:marketplace>", parameters=[SCHEDULE_OF])
     @api.doc(parameters=[AS_OF, LANGUAGE, IF_NONE_MATCH])
@@ -174,7 +174,7 @@ def blueprint(services: Services, settings: Settings) -> Blueprint:
             name = read_marketplace(marketplace)
         except ValidationError:
             name = marketplace
-        return _cacheable(services.schedule(name, given.get("as_of"), reader()))
+        return cacheable(services.schedule(name, given.get("as_of"), reader()))
 
     return api
 
@@ -225,7 +225,7 @@ def json_answer(answer: Any) -> Response:
     return Response(answers.dumps(answer), content_type="application/json")
 
 
-def _cacheable(answer: Any) -> Response:
+def cacheable(answer: Any) -> Response:
     """Dump an answer that changes only with the rules, with a strong ETag; 304 where the reader has it."""
     body = answers.dumps(answer)
     response = Response(body, content_type="application/json")

@@ -21,6 +21,7 @@ from advisor.messages import (
     PRE_SALE_MARGINS,
     PRE_SALE_REASONS,
     REASONS,
+    STAGE_SHOWS,
     TREND_REASONS,
     WARNINGS,
 )
@@ -111,6 +112,7 @@ def _codes() -> dict[str, dict[str, str]]:
         "Reasons": REASONS,
         "Warnings": WARNINGS,
         "Recommendation reasons": ADVICE_REASONS,
+        "When a remedy shows": STAGE_SHOWS,
         "Trend reasons": TREND_REASONS,
         "Pre-sale reasons": PRE_SALE_REASONS,
         "Pre-sale margins": PRE_SALE_MARGINS,
@@ -128,11 +130,11 @@ def _document(spec: dict[str, Any]) -> dict[str, Any]:
     spec["info"]["description"] = (
         "Holds a marketplace seller's account against Amazon's business program and prices its fees, exactly and with "
         "sources. Money and rates are decimal texts; dates are ISO 8601; unknown fields are refused. The closed lists "
-        "of codes stand with the schemas `Finding` (reasons), `Warn` (warnings), `Reason` (recommendations), "
-        "`TrendOfCriterion` (trends), `PlanFinding`, `Margin` and `PreSaleEffect` (pre-sales), `ListingFinding` "
-        "(listings), `PolicyFinding` and `NotChecked` (red lines), `DeliveryFailure` (deliveries) and `ProblemEntry` "
-        "(errors). What is stored needs an API key; calculations are open, and a key that comes with one has to be "
-        "good."
+        "of codes stand with the schemas `Finding` (reasons), `StageRemedy` (when it shows), `Warn` (warnings), "
+        "`Reason` (recommendations), `TrendOfCriterion` (trends), `PlanFinding`, `Margin` and `PreSaleEffect` "
+        "(pre-sales), `ListingFinding` (listings), `PolicyFinding` and `NotChecked` (red lines), `DeliveryFailure` "
+        "(deliveries) and `ProblemEntry` (errors). What is stored needs an API key; calculations are open, and a key "
+        "that comes with one has to be good."
     )
     spec["components"]["schemas"].pop("PaginationMetadata", None)
     errors = list(spec["components"]["responses"].values())

@@ -1,31 +1,43 @@
-"""What is said about the whole of a seller's journey: the programs in reach."""
+"""What is said about the whole of a seller's journey: the programs in reach, and the stages."""
 
 from flask import Response
 from flask_smorest import Blueprint
-from marshmallow import Schema
+from marshmallow import Schema, fields
 
 from advisor.domain.program import MARKETPLACES
 from advisor.inputs import Word
 from advisor.journey_inputs import ReachRequest
 from advisor.services.journey import Journey
 from advisor.settings import Settings
-from advisor.web.api import json_answer, json_body, poster
+from advisor.web.api import (
+    IF_NONE_MATCH,
+    LANGUAGE,
+    NOT_MODIFIED,
+    cacheable,
+    json_answer,
+    json_body,
+    poster,
+    read_query,
+)
 from advisor.web.language import reader
 from advisor.web.schemas import (
     ASSESSMENT_EXAMPLE,
     VERDICT,
+    Consequence,
     Day,
     Finding,
     Headroom,
     Missing,
     NextStep,
     Recovery,
+    Source,
     many,
     number,
     number_or_null,
     one,
     one_or_null,
     string,
+    string_or_null,
 )
 
 REACH_EXAMPLE = {name: value for name, value in ASSESSMENT_EXAMPLE.items() if name != "programs"}
@@ -83,6 +95,67 @@ class ReachAnswer(Schema):
     not_covered = many(ProgramNotCovered)
 
 
+class StageMetric(Schema):
+    """A measure that a stage drives."""
+
+    metric = string()
+    label = string()
+    unit = string()
+
+
+class StageFact(Schema):
+    """A fact that belongs to a stage."""
+
+    fact = string()
+    label = string()
+
+
+class ChecklistItem(Schema):
+    """What has to be in place, and the metric or fact that tells; both null where none does."""
+
+    id = string()
+    text = string()
+    why = string()
+    metric = string_or_null()
+    fact = string_or_null()
+    sources = many(Source)
+
+
+class RemedyOfStage(Schema):
+    """What can be done about the metrics and facts of a stage."""
+
+    text = string()
+    why = string()
+    metrics = fields.List(fields.String(), required=True)
+    facts = fields.List(fields.String(), required=True)
+    sources = many(Source)
+
+
+class StageOfProcess(Schema):
+    """One stage of the business process."""
+
+    stage = string()
+    label = string()
+    summary = string()
+    metrics = many(StageMetric)
+    facts = many(StageFact)
+    checklist = many(ChecklistItem)
+    remedies = many(RemedyOfStage)
+
+
+class ConsequenceForPrograms(Consequence):
+    """What follows for whoever misses a required criterion of these programs and does nothing."""
+
+    programs = fields.List(fields.String(), required=True)
+
+
+class StageList(Schema):
+    """The stages in order, and what follows if nothing is done, in the order in which it comes."""
+
+    stages = many(StageOfProcess)
+    if_nothing_is_done = many(ConsequenceForPrograms)
+
+
 def add(blueprint: Blueprint, journey: Journey, settings: Settings) -> None:
     """Add the routes."""
     post = poster(blueprint)
@@ -95,3 +168,15 @@ def add(blueprint: Blueprint, journey: Journey, settings: Settings) -> None:
         what each would take. Nothing is stored.
         """
         return json_answer(journey.reach(json_body(settings.max_body), reader()))
+
+    @blueprint.get("/stages")
+    @blueprint.doc(parameters=[LANGUAGE, IF_NONE_MATCH])
+    @blueprint.response(200, StageList)
+    @blueprint.alt_response(304, description=NOT_MODIFIED)
+    def stages() -> Response:
+        """List the stages of the business process.
+
+        From registration to after-sales: what each drives, what has to be in place, and what can be done.
+        """
+        read_query()
+        return cacheable(journey.stages(reader()))

@@ -7,7 +7,15 @@ from advisor.domain.fees import CHANNELS
 from advisor.domain.program import MARKETPLACES
 from advisor.domain.trend import Direction
 from advisor.inputs import EVENTS, Value, Word
-from advisor.messages import ADVICE_REASONS, DELIVERY_FAILURES, ERROR_CODES, REASONS, TREND_REASONS, WARNINGS
+from advisor.messages import (
+    ADVICE_REASONS,
+    DELIVERY_FAILURES,
+    ERROR_CODES,
+    REASONS,
+    STAGE_SHOWS,
+    TREND_REASONS,
+    WARNINGS,
+)
 
 ASSESSMENT_EXAMPLE = {
     "marketplace": "US",
@@ -303,11 +311,68 @@ class NextStep(Schema):
     text = string()
 
 
+class StageRemedy(Schema):
+    """What to do about misses of one stage, and how soon it shows.
+
+    `shows_after_days` is the longest window of the `criteria` it helps with: by then everything that is counted now has
+    left it. Null where no window is published, or where it is declared.
+    """
+
+    text = string()
+    why = string()
+    criteria = fields.List(fields.String(), required=True)
+    shows = Code(STAGE_SHOWS)
+    shows_after_days = number_or_null()
+    shows_text = string()
+    sources = many(Source)
+
+
+class StageConsequence(Schema):
+    """What a rule publishes for whoever misses it, with its doubts."""
+
+    criterion = string()
+    level = Word(("required", "advisory"), required=True)
+    text = string()
+    doubts = string_or_null()
+    sources = many(Source)
+
+
+class StageStanding(Schema):
+    """How one stage of the business process stands: outcomes counted, what to do in order of effect, what follows.
+
+    Remedies that help with more required misses come first, then those that help with more misses, then those that are
+    most effective by themselves.
+    """
+
+    stage = string()
+    label = string()
+    missed = number()
+    not_known = fields.Integer(required=True, data_key="unknown")  # a schema has an `unknown` of its own
+    met = number()
+    not_applicable = number()
+    remedies = many(StageRemedy)
+    consequences = many(StageConsequence)
+
+
+class Consequence(Schema):
+    """What follows if nothing is done. `published` is false where only others say so, or nobody who could know."""
+
+    id = string()
+    label = string()
+    text = string()
+    published = flag()
+    doubts = string_or_null()
+    sources = many(Source)
+
+
 VERDICT = ("eligible", "not_eligible", "undetermined", "not_covered")
 
 
 class Assessment(Schema):
-    """One program's verdict, and how it came about."""
+    """One program's verdict, and how it came about.
+
+    `if_nothing_is_done` is null unless a required criterion is missed; it is in the order in which things come.
+    """
 
     program = string()
     verdict = Word(VERDICT, required=True)
@@ -316,6 +381,8 @@ class Assessment(Schema):
     missing = many(Missing)
     next_steps = many(NextStep)
     unused = many(Slot)
+    stages = many(StageStanding)
+    if_nothing_is_done = fields.List(fields.Nested(Consequence), required=True, allow_none=True)
 
 
 class AssessmentAnswer(Schema):
