@@ -267,7 +267,8 @@ def _stage_remedy(remedy: Remedy, rules: Sequence[Rule], messages: Messages) -> 
     days = [rule.criterion.window_days for rule in rules]
     known = [each for each in days if each is not None]
     longest = max(known) if len(known) == len(days) else None
-    declared = all(isinstance(rule.criterion.subject, Fact) for rule in rules)
+    subjects = [rule.criterion.subject for rule in rules]
+    declared = all(isinstance(one, Fact) and one.kind != "integer" for one in subjects)
     shows = "declared" if declared else "no_window" if longest is None else "within_window"
     return {
         "text": messages.text(remedy.text),

@@ -189,7 +189,7 @@ def test_the_remedies_of_a_stage_are_those_of_its_misses_in_order_of_effect() ->
             assert shown[0]["criteria"] == ["late-shipment-10d", "late-shipment-30d"]
             assert (shown[0]["shows"], shown[0]["shows_after_days"]) == ("within_window", 30)
     shows = {one["shows"] for one in stages["after-sales"]["remedies"]}
-    assert shows == {"within_window", "declared"}
+    assert shows == {"within_window", "no_window"}  # nobody publishes how soon a rating moves
     # What only advises comes after what decides.
     last = stages["after-sales"]["remedies"][-1]
     assert (last["criteria"], last["shows_after_days"]) == (["account-health-rating"], None)
@@ -199,6 +199,12 @@ def test_a_measure_without_a_window_does_not_say_when_it_shows() -> None:
     asked = {"programs": ["seller-fulfilled-prime"], "metrics": {"buy_shipping_rate": {"count": 1, "of": 2}}}
     (logistics,) = [one for one in missing_bars(**asked)["stages"] if one["stage"] == "logistics"]
     assert {(one["shows"], one["shows_after_days"]) for one in logistics["remedies"]} == {("no_window", None)}
+
+
+def test_what_is_declared_shows_when_it_is_declared() -> None:
+    asked = {"programs": ["enterprise-mall"], "facts": {"selling_plan": "individual"}}
+    (registration,) = [one for one in missing_bars(**asked)["stages"] if one["stage"] == "registration"]
+    assert {(one["shows"], one["shows_after_days"]) for one in registration["remedies"]} == {("declared", None)}
 
 
 def test_what_follows_is_told_as_published_with_its_doubts() -> None:
@@ -245,3 +251,13 @@ def test_the_stages_cover_every_measure_once_and_have_their_etag(client: FlaskCl
     assert not etag.startswith("W/")
     assert client.get("/v1/stages", headers={"If-None-Match": etag}).status_code == 304
     assert client.get("/v1/stages?more=1").status_code == 422
+
+
+def test_the_command_lists_the_stages() -> None:
+    done = CliRunner().invoke(main, ["stages"])
+    assert done.exit_code == 0, done.output
+    for one in CATALOG.process.stages:
+        assert one.label in done.output
+    assert "no published basis" in " ".join(done.output.split())
+    as_json = CliRunner().invoke(main, ["stages", "--json"])
+    assert json.loads(as_json.output) == Journey(CATALOG).stages(Messages())

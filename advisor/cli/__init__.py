@@ -408,6 +408,23 @@ def reach(file: str | None, marketplace: str | None, as_of: str | None, as_json:
     show_reach(_console(), answer)
 
 
+@main.command()
+@AS_JSON
+def stages(as_json: bool) -> None:
+    """List the stages of the business process: what each drives, what has to be in place, what can be done.
+
+    Last comes what follows if nothing is done: as published, and what is only said.
+    """
+    from advisor.cli.journey import show_stages
+    from advisor.services.journey import Journey
+
+    answer = Journey(_catalog()).stages(_messages())
+    if as_json:
+        _print_json(answer)
+        return
+    show_stages(_console(), answer)
+
+
 FORMAT = click.Choice(FORMATS)
 
 

@@ -1,4 +1,4 @@
-"""Show what is said about the whole of a seller's journey: the programs in reach."""
+"""Show what is said about the whole of a seller's journey: the programs in reach, and the stages."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -31,6 +31,27 @@ def show_reach(to: Console, answer: Answer) -> None:
             bullet(to, f"{one['title']} ({one['program']})")
     if sources:
         citations(to, sources)
+
+
+def show_stages(to: Console, answer: Answer) -> None:
+    """Print each stage with its checklist and remedies, then what follows if nothing is done."""
+    sources: list[Answer] = []
+    for number, stage in enumerate(answer["stages"], start=1):
+        heading(to, f"{number}. {stage['label']}: {stage['summary']}")
+        drives = [*(one["label"] for one in stage["metrics"]), *(one["label"] for one in stage["facts"])]
+        to.print(text(f"Drives: {'; '.join(drives)}", "dim"))
+        to.print(text("In place:"))
+        for one in stage["checklist"]:
+            bullet(to, f"{one['text']} {one['why']} {cite(one['sources'], sources)}")
+        to.print(text("What can be done:"))
+        for one in stage["remedies"]:
+            bullet(to, f"{one['text']} {one['why']} {cite(one['sources'], sources)}")
+    heading(to, "If nothing is done")
+    for one in answer["if_nothing_is_done"]:
+        basis = "" if one["published"] else "(not published) "
+        doubts = f" {one['doubts']}" if one["doubts"] else ""
+        bullet(to, f"{basis}{one['label']}: {one['text']}{doubts} {cite(one['sources'], sources)}")
+    citations(to, sources)
 
 
 def _sign(to: Console, outcome: str) -> str:
