@@ -188,6 +188,18 @@ LABELS = {
     "tax_rate": "Tax rate",
     "refund_rate": "Refunds",
     "current_monthly_units": "Sold a month now",
+    "category": "Fee category",
+    "established_in": "Where the company is established",
+    "fixed_monthly_cost": "Fixed cost of joining a month",
+}
+
+ROW_LABELS = {
+    "scenario_name": "Scenario {row}: name",
+    "scenario_units": "Scenario {row}: additional units",
+    "scenario_uplift": "Scenario {row}: increase",
+    "discount_quantity": "Quantity discount {row}: from how many",
+    "discount_rate": "Quantity discount {row}: discount",
+    "discount_price": "Quantity discount {row}: price for one",
 }
 
 # Words of the rule data that are shown as choices.
@@ -414,6 +426,12 @@ POLICY_KINDS = {
     "business_name": "A business name",
 }
 
+POLICY_LANGUAGES = {
+    "en": "English",
+    "zh": "Chinese",
+    "und": "Another language",
+}
+
 PHONE_USES = {
     "carrier_label": "For the carrier's label only",
     "not_used": "Not at all",
@@ -427,6 +445,7 @@ POLICY_VERDICTS = {
     "doubtful": "Doubtful: no red line is crossed for certain, but something has to be looked at.",
     "nothing_found": "Nothing was found by what was checked. What was not checked is listed.",
     "not_covered": "Not covered: at least one rule does not hold for this marketplace and date, and nothing else was found.",
+    "not_read": "Not read: the wording of at least one text was not read, and nothing else was found.",
 }
 
 POLICY_PERMISSIONS = {
@@ -434,14 +453,16 @@ POLICY_PERMISSIONS = {
     "doubtful": "Look at what was found before this goes out.",
     "nothing_found": "Nothing was found that speaks against it.",
     "not_covered": "No rule covers this marketplace and date.",
+    "not_read": "Whether this may go out is unknown, because its wording was not read.",
 }
 
 POLICY_UNCHECKED = {
     "language_not_covered": "Wording is checked in English and Chinese only. Links and addresses were looked for all the same.",
+    "language_not_told": "Which language this text is in was not said and cannot be told for certain. Wording was checked in English and Chinese only.",
     "not_covered": "{label}: no rule holds for this marketplace and date.",
     "not_in_text": "A text does not tell.",
     "not_provided": "{label}: what this depends on is not given.",
-    "script_not_covered": "Most of this text is in a script whose wording is not checked. Links and addresses were looked for all the same.",
+    "script_not_covered": "A good part of this text is in a script whose wording is not checked. Links and addresses were looked for all the same.",
 }
 
 MEDIA_CATEGORIES = {

@@ -475,3 +475,59 @@ def test_a_result_shows_the_other_programs_as_the_api_does(client: FlaskClient) 
     table = page[page.index("Other programs, by the same numbers") :]
     places = [table.index(one["title"]) for one in reach["programs"] if one["program"] != "enterprise-mall"]
     assert places == sorted(places)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"go": "remove_line:1", "line_foo": "1"},
+        {"go": "remove_line:\u00b2", "line_\u00b2_x": "1"},
+        {"go": "remove_line:" + "9" * 5000},
+        {"go": "what_if", "was": "[" * 100_000},
+        {"go": "what_if", "was": '{"zz": "\\ud800"}'},
+        {"go": "what_if", "was": '{"zz": "a", "zz": "b"}'},
+    ],
+    ids=lambda odd: str(odd)[:40],
+)
+def test_nothing_that_is_sent_breaks_the_form(client: FlaskClient, odd: dict[str, str]) -> None:
+    assert client.post("/?view=compact", data={**EXAMPLE, **odd}).status_code == 200
+
+
+def test_another_view_keeps_what_was_typed(client: FlaskClient) -> None:
+    page = send(client, EXAMPLE, "refresh")
+    assert re.search(r'<button [^>]*formaction="[?]view=guided"[^>]*value="stay"', page)
+    kept = fields(send(client, fields(page), "stay", "?view=guided"))
+    assert {name: kept[name] for name in EXAMPLE} == EXAMPLE
+
+
+def test_a_tax_rate_waits_where_prices_have_no_tax(client: FlaskClient) -> None:
+    german = {**EXAMPLE, "marketplace": "DE", "line_1_category": "", "line_1_tax_rate": "19"}
+    page = send(client, {**german, "marketplace": "US", "line_1_category": "office_products"}, "refresh")
+    assert fields(page)["line_1_tax_rate"] == "19"
+    result = send(client, fields(page), "result")
+    assert "Tax rate" not in result
+    assert fields(send(client, {**fields(page), "marketplace": "DE"}, "refresh"))["line_1_tax_rate"] == "19"
+
+
+def test_a_what_if_can_confirm_a_small_percentage(client: FlaskClient) -> None:
+    changed = {**EXAMPLE, "valid_tracking_rate_30d_rate": "0.005", "was": json.dumps(EXAMPLE)}
+    page = send(client, changed, "what_if", status=422)
+    assert 'name="valid_tracking_rate_30d_rate_sure"' in page
+    page = send(client, {**changed, "valid_tracking_rate_30d_rate_sure": "true"}, "what_if")
+    assert "What if: what moves" in page
+
+
+def test_a_secret_key_goes_no_further(client: FlaskClient) -> None:
+    page = client.get("/embed/try?key=sk_live_0123456789abcdef").text
+    assert "sk_live_" not in page
+    assert "key=pk_" in client.get("/?key=pk_abc").text
+
+
+def test_every_answer_can_be_looked_at_and_changed(client: FlaskClient) -> None:
+    page = send(client, EXAMPLE, "result")
+    changes = set(re.findall(r'name="go" value="change:([^"]+)"', page))
+    numbers = {name for name in EXAMPLE if not name.endswith(("_how", "_of"))}
+    assert numbers <= changes
+    for name in changes:
+        form = send(client, EXAMPLE, f"change:{name}", "")
+        assert re.search(rf'id="{name}"[^>]*autofocus|autofocus[^>]*id="{name}"', form), name

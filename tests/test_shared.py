@@ -3,7 +3,9 @@
 import html
 import re
 import time
+import zlib
 
+import orjson
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -89,3 +91,26 @@ def test_the_link_is_not_stored_and_cannot_be_guessed(stored_app: Flask, databas
 def test_links_that_lead_nowhere(stored_app: Flask, link: str) -> None:
     response = stored_app.test_client().get(f"/shared/{link}", headers={"Accept": "text/html"})
     assert (response.status_code, response.mimetype) == (404, "text/html")
+
+
+def test_asking_for_the_head_of_the_page_deletes_nothing(stored_app: Flask) -> None:
+    client = stored_app.test_client()
+    link, delete = share(client)
+    assert client.head(delete).status_code == 200
+    assert client.get(link).status_code == 200
+
+
+def test_a_criterion_that_the_rules_do_not_have_any_more_is_shown_by_its_sentence(
+    stored_app: Flask, database: Database
+) -> None:
+    client = stored_app.test_client()
+    link, _ = share(client)
+    with database.writing() as connection:
+        (row,) = connection.execute(select(shared_results)).all()
+        document = orjson.loads(zlib.decompress(row.answer))
+        finding = document["answer"]["assessment"]["assessments"][0]["findings"][1]
+        finding["criterion"] = "gone-by-now"
+        connection.execute(update(shared_results).values(answer=zlib.compress(orjson.dumps(document))))
+    page = client.get(link)
+    assert page.status_code == 200
+    assert finding["message"] in html.unescape(page.text)

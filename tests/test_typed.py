@@ -147,3 +147,25 @@ def test_every_amount_is_read_back(cents: int) -> None:
     assert read_amount(written, 2) == (written.rstrip("0").rstrip("."))
     if cents >= 10**8:  # two separators tell which is which
         assert read_amount(f"{cents // 100:,}.{cents % 100:02d}", 2) == written.rstrip("0").rstrip(".")
+
+
+def test_a_large_percentage_that_can_be_read_two_ways_is_asked_about() -> None:
+    with pytest.raises(Mistyped, match="can be read two ways"):
+        read_percent("1,500", most=10_000)
+    assert read_percent("1500", most=10_000) == "15"
+
+
+def test_yen_have_no_decimals_and_so_one_reading() -> None:
+    assert read_amount("1,200", 0, "JPY") == "1200"
+    assert read_amount("￥1,200", 0, "JPY") == "1200"
+
+
+@pytest.mark.parametrize(("typed", "currency"), [("$40", "USD"), ("US$40", "USD"), ("40 usd", "USD"), ("€40", "EUR")])
+def test_the_sign_of_the_currency_may_be_typed(typed: str, currency: str) -> None:
+    assert read_amount(typed, 2, currency) == "40"
+
+
+@pytest.mark.parametrize("typed", ["€40", "EUR 40", "40 JPY", "¥40"])
+def test_the_sign_of_another_currency_is_a_mistake(typed: str) -> None:
+    with pytest.raises(Mistyped, match="Type the amount in USD"):
+        read_amount(typed, 2, "USD")

@@ -341,7 +341,7 @@ def test_back_and_change_keep_every_answer(open_page: OpenPage) -> None:
     for name in ("order_defect_rate_60d_of", "pre_fulfillment_cancellation_rate_7d_rate"):
         expect(page.locator(f"#{name}")).to_have_value(JOINS.numbers[name])
     keyboard.go(page, "back")
-    expect(page.locator("#fulfillment-seller")).to_be_checked()
+    expect(page.locator("input[name=fulfillment][value=seller]")).to_be_checked()
     keyboard.go(page, "next")
     keyboard.go(page, "next")
     expect(page.locator("#line_1_price")).to_have_value("39.97")

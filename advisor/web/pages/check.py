@@ -11,10 +11,10 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from advisor import answers
+from advisor import answers, strict_json
 from advisor.catalog import Catalog
 from advisor.domain.program import MARKETPLACES
-from advisor.errors import InvalidInput
+from advisor.errors import InvalidInput, UnreadableInput
 from advisor.messages import CHOICES, OUTCOME_NAMES, PLACES, VERDICT_NAMES
 from advisor.services.calculations import Services, today
 from advisor.services.journey import Journey
@@ -58,7 +58,7 @@ class _Visit:
         request.max_content_length = request.max_form_memory_size = workspaces.settings.max_body
         typed = {name: values[0] for name, values in request.form.lists()}
         self.go, self.step, self.was = (typed.pop(name, "") for name in NOT_TYPED)
-        if request.method == "GET":
+        if request.method != "POST":
             typed = {"marketplace": request.args.get("marketplace", "").upper()}
         self.typed = typed
         self.form = self._form(typed)
@@ -74,7 +74,7 @@ class _Visit:
     def answer(self) -> Response:
         """Do what the button says."""
         word, _, what = self.go.partition(":")
-        if request.method == "GET":
+        if request.method != "POST":
             return self._ask(ACCOUNT)
         if word == "example":
             self.form = self._form(dict(EXAMPLE))
@@ -88,7 +88,7 @@ class _Visit:
         if word == "add_line":
             self.form.add_line()
             return self._ask(PRICES, at=f"line_{self.form.lines[-1]}_category")
-        if word == "remove_line" and what.isdigit():
+        if word == "remove_line" and what in map(str, self.form.lines):
             self.form.remove_line(int(what))
             return self._ask(PRICES, at="line_1_category")
         if word in ("result", "json", "csv", "share", "what_if"):
@@ -207,8 +207,8 @@ class _Visit:
     def _original(self) -> Form | None:
         """Read the numbers before a what-if; None where there are none, or where they were tampered with."""
         try:
-            typed = json.loads(self.was)
-        except ValueError:
+            typed = strict_json.loads(self.was.encode())
+        except (UnreadableInput, InvalidInput):
             return None
         if not isinstance(typed, dict) or not all(isinstance(one, str) for one in typed.values()):
             return None

@@ -65,7 +65,7 @@ class Entries:
             self._missing(name, missing)
             return None
         try:
-            amount = read_amount(given, self.schedule.decimals)
+            amount = read_amount(given, self.schedule.decimals, self.schedule.currency)
         except Mistyped as error:
             self._wrong(name, error)
             return None
@@ -103,7 +103,8 @@ class Entries:
             if at in self.pointers:
                 return self.pointers[at]
             at = at.rpartition("/")[0]
-        return next((name for place, name in self.pointers.items() if place.startswith(f"{pointer}/")), "main")
+        inside = (name for place, name in self.pointers.items() if pointer and place.startswith(f"{pointer}/"))
+        return next(inside, "main")
 
 
 def one_of_words(given: str | None, allowed: Sequence[str], default: str) -> str:

@@ -10,9 +10,10 @@ from datetime import date
 from typing import Any
 
 from advisor.catalog import Catalog
+from advisor.domain.fees import FeeSchedule
 from advisor.domain.program import MARKETPLACES, Fact, Level, Metric, Program, rules_in_force
 from advisor.errors import say
-from advisor.messages import CHOICES, LABELS, PLACES, TEXTS, Messages
+from advisor.messages import CHOICES, LABELS, PLACES, ROW_LABELS, TEXTS, Messages
 from advisor.web.pages.entries import Entries, one_of_words
 
 ACCOUNT, NUMBERS, PRICES = "account", "numbers", "prices"
@@ -143,10 +144,8 @@ class Form(Entries):
     @property
     def categories(self) -> list[tuple[str, str]]:
         """List the fee categories that hold on this day, by their names in the reader's language."""
-        held = (
-            one for one in self.schedule.categories.values() if any(v.validity.covers(self.day) for v in one.versions)
-        )
-        return sorted(((one.key, self.messages.text(one.label)) for one in held), key=lambda one: one[1].lower())
+        held = categories_of(self.schedule, self.day, self.messages)
+        return [(key, self.messages.text(label)) for key, label in held]
 
     @property
     def channels(self) -> list[tuple[str, str]]:
@@ -175,12 +174,13 @@ class Form(Entries):
     def remove_line(self, number: int) -> None:
         """Take a product away; those behind it move up."""
         kept, count = {}, len(self.lines)
+        later = set(map(str, range(number + 1, MOST_LINES + 1)))
         for name, value in self.typed.items():
             if name.startswith("line_"):
-                own, rest = name.removeprefix("line_").split("_", 1)
+                own, _, rest = name.removeprefix("line_").partition("_")
                 if own == str(number):
                     continue
-                if own.isdigit() and int(own) > number:
+                if own in later:
                     kept[f"line_{int(own) - 1}_{rest}"] = value
                     continue
             kept[name] = value
@@ -208,8 +208,12 @@ class Form(Entries):
         shown = self.shown(steps)
         return {name: value for name, value in self.typed.items() if value and name not in shown}
 
-    @staticmethod
-    def line_fields(number: int) -> list[str]:
+    @property
+    def line_rates(self) -> tuple[str, ...]:
+        """Name the rates of a product: a tax rate is asked where prices include the tax."""
+        return LINE_RATES if self.schedule.prices_include_tax else LINE_RATES[1:]
+
+    def line_fields(self, number: int) -> list[str]:
         """Name the fields of a product, as they stand on the page."""
         here = f"line_{number}_"
         names = [here + one for one in ("category", *LINE_AMOUNTS[:3], "current_monthly_units", "fulfillment")]
@@ -217,8 +221,8 @@ class Form(Entries):
             names += [f"{here}scenario_{row}_{part}" for part in ("name", "units", "uplift", "uplift_sure")]
         for row in DISCOUNTS:
             names += [f"{here}discount_{row}_{part}" for part in ("quantity", "rate", "rate_sure", "price")]
-        names += [here + one for one in (*LINE_AMOUNTS[3:], *LINE_RATES)]
-        names += [f"{here}{rate}_sure" for rate in LINE_RATES]
+        names += [here + one for one in (*LINE_AMOUNTS[3:], *self.line_rates)]
+        names += [f"{here}{rate}_sure" for rate in self.line_rates]
         return names
 
     def answered(self, fees_only: bool = False) -> list[tuple[str, str, str]]:
@@ -245,11 +249,26 @@ class Form(Entries):
                 yield place, text(question.label), self._seen(name, how) or unknown
 
     def _answered_prices(self) -> Iterator[tuple[str, str, str]]:
+        """List what was typed of prices, product by product; rows of scenarios and discounts as they stand."""
+        text, names = self.messages.text, dict(self.categories) | dict(self.channels)
         for number in self.lines:
             here = f"line_{number}_"
-            for part in (*LINE_AMOUNTS, *LINE_RATES, "current_monthly_units"):
-                if given := self.value(here + part).strip():
-                    yield here + part, self._of_line(number, part), self.read_as.get(here + part, given)
+            for name in self.line_fields(number):
+                given, part = self.value(name).strip(), name.removeprefix(here)
+                if not given or name.endswith("_sure") or not self.value(f"{here}category"):
+                    continue
+                kind, _, rest = part.partition("_")
+                if kind in ("scenario", "discount"):
+                    row, _, what = rest.partition("_")
+                    label = text(ROW_LABELS[f"{kind}_{what}"], {"row": row})
+                else:
+                    label = text(LABELS[part])
+                if len(self.lines) > 1:
+                    label = text(TEXTS["product"], {"number": number, "label": label})
+                yield name, label, self.read_as.get(name, names.get(given, given))
+        for name in MONEY_FIELDS:
+            if given := self.value(name).strip():
+                yield name, text(LABELS[name]), self.read_as.get(name, text(PLACES.get(given, given)))
 
     def _seen(self, name: str, how: str) -> str | None:
         if how == "rate":
@@ -376,7 +395,7 @@ class Form(Entries):
         for name in LINE_AMOUNTS:
             missing = say("Type the price that a buyer pays for one.") if name == "price" else None
             line[name] = self.amount(here + name, missing)
-        for name in LINE_RATES:
+        for name in self.line_rates:
             line[name] = self.percent(here + name, places=6)
         line["current_monthly_units"] = self.count(f"{here}current_monthly_units")
         account = "amazon" if self.value(FULFILLMENT) == "amazon" else None
@@ -464,3 +483,13 @@ _CHOOSE_CATEGORY = say("Choose the fee category of this product.")
 _GIVE_BOTH = say("Type how many there were, and of how many in all. If you do not know, choose “I do not know”.")
 _GIVE_OF = say("Type how many there were in all. If you do not know, choose “I do not know”.")
 _GIVE_RATE = say("Type the rate in percent. If you do not know it, choose “I do not know”.")
+
+
+def categories_of(schedule: FeeSchedule, day: date, messages: Messages) -> list[tuple[str, str]]:
+    """List the fee categories that hold on a day, key and label, by their names in the reader's language."""
+    held = [
+        (one.key, one.label)
+        for one in schedule.categories.values()
+        if any(version.validity.covers(day) for version in one.versions)
+    ]
+    return sorted(held, key=lambda one: messages.text(one[1]).lower())

@@ -11,9 +11,10 @@ from advisor.domain.presale import KINDS, MEDIA
 from advisor.domain.program import MARKETPLACES
 from advisor.errors import InvalidInput, say
 from advisor.messages import CHOICES, OUTCOME_NAMES, PLACES, PRE_SALE_KINDS, PRE_SALE_MEDIA, Messages
+from advisor.services.calculations import today
 from advisor.services.offers import Offers
 from advisor.web.pages.entries import one_of_words
-from advisor.web.pages.form import COUNTRIES
+from advisor.web.pages.form import COUNTRIES, categories_of
 from advisor.web.pages.plain import Field, Group, PlainForm
 from advisor.web.pages.shell import language, page
 from advisor.web.stored import Workspaces
@@ -65,9 +66,7 @@ LISTING_EXAMPLE = {
 
 def pre_sale_groups(schedule: FeeSchedule, messages: Messages) -> tuple[Group, ...]:
     """List what is asked about a planned pre-sale, with the categories and channels of its marketplace."""
-    categories = tuple(
-        sorted(((one.key, messages.text(one.label)) for one in schedule.categories.values()), key=lambda one: one[1])
-    )
+    categories = tuple(categories_of(schedule, today(), messages))
     channels = tuple((one, CHOICES[one]) for one in schedule.channels)
     words = (("professional", CHOICES["professional"]), ("individual", CHOICES["individual"]))
     return (
@@ -263,7 +262,17 @@ def shown(template: str, form: PlainForm, answer: Any, **values: Any) -> Respons
     """Show a form, and its result above it."""
     status = 422 if form.errors else 200
     names: dict[str, Any] = {"outcome_names": OUTCOME_NAMES, "place_names": PLACES}
-    return page(template, status=status, section="checks", stay="stay", form=form, answer=answer, **names, **values)
+    stay = "check" if answer else "stay"  # another language shows the result again
+    return page(
+        template,
+        status=status,
+        section="checks",
+        stay=stay,
+        form=form,
+        answer=answer,
+        **names,
+        **values,
+    )
 
 
 def whole(body: dict[str, Any]) -> dict[str, Any]:
@@ -284,6 +293,8 @@ def with_attributes(form: PlainForm, body: dict[str, Any]) -> dict[str, Any]:
             form.refuse(
                 "attributes", say("Write each attribute as a name, a colon and its value: “{line}”.", line=line)
             )
+        if name.strip() in found:
+            form.refuse("attributes", say("The attribute “{name}” stands twice. Keep one of them.", name=name.strip()))
         found[name.strip()] = value.strip()
     if found:
         listing["attributes"] = found

@@ -103,7 +103,7 @@ class PlainForm(Entries):
         if field.kind == "days":
             return [self._day(field.name, one) for one in _DAYS.split(unicodedata.normalize("NFKC", given)) if one]
         if field.kind == "lines":
-            return [line for line in given.splitlines() if line.strip()]
+            return [line.strip() for line in given.splitlines() if line.strip()]
         return given.replace("\r\n", "\n") if field.kind == "long" else given
 
     def _day(self, name: str, given: str) -> str | None:

@@ -8,7 +8,7 @@ from flask import Blueprint, Response
 from advisor.catalog import Catalog
 from advisor.domain.red_lines import KINDS, MESSAGE
 from advisor.errors import say
-from advisor.messages import PHONE_USES, POLICY_KINDS
+from advisor.messages import PHONE_USES, POLICY_KINDS, POLICY_LANGUAGES
 from advisor.services.red_lines import RedLineChecks
 from advisor.web.pages.offers import NOT_KNOWN, PLACE, asked, named, sent, shown
 from advisor.web.pages.plain import Field, Group, PlainForm
@@ -22,6 +22,7 @@ EXAMPLE = {
         "Hello, your order 123-1234567-1234567 is on its way. If you are happy, please leave us a five star review "
         "and write to help (at) example dot com for a 10 % coupon."
     ),
+    "language": "en",
     "selling_accounts": "2",
     "several_accounts_permitted": "true",
 }
@@ -35,6 +36,14 @@ GROUPS = (
                 "kind", "choice", say("What kind of text is it?"), "/texts/0/kind", choices=named(KINDS, POLICY_KINDS)
             ),
             Field("text", "long", say("The text"), "/texts/0/text"),
+            Field(
+                "language",
+                "choice",
+                say("Which language is it in?"),
+                "/texts/0/language",
+                choices=tuple(POLICY_LANGUAGES.items()),
+                empty=say("Not said"),
+            ),
         ),
         in_rows=False,
     ),
@@ -110,7 +119,7 @@ def _body(body: dict[str, Any]) -> dict[str, Any]:
     if "text" not in one:
         del body["texts"]
     elif one["kind"] != MESSAGE:
-        body["texts"] = [{"kind": one["kind"], "text": one["text"]}]
+        body["texts"] = [{name: one[name] for name in ("kind", "text", "language") if name in one}]
     return body
 
 

@@ -100,7 +100,9 @@ class Result:
         return [one for one in self.findings if one.finding["outcome"] in outcomes]
 
     def _finding(self, one: Answer) -> FindingView:
-        subject = self.subjects[one["criterion"]]
+        subject = self.subjects.get(one["criterion"])
+        if subject is None:  # a shared result whose criterion the rules do not have any more: its sentence stands
+            return FindingView(one, one["criterion"], None, None, None, None, None, ())
         return FindingView(
             finding=one,
             label=self.labels[one["criterion"]],
@@ -182,7 +184,7 @@ class Result:
         found = []
         for stage in self.catalog.process.stages:
             steps = tuple(
-                (step["text"], why.get(step["text"]), self.labels[step["criterion"]])
+                (step["text"], why.get(step["text"]), self.labels.get(step["criterion"], step["criterion"]))
                 for step in self.assessment["next_steps"]
                 if step["stage"] == stage.id
             )

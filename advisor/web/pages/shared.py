@@ -42,7 +42,7 @@ def add(pages: Blueprint, catalog: Catalog, workspaces: Workspaces) -> None:
         """Ask whether a shared result is to be deleted, and do it."""
         if not sharing.may_delete(workspaces.secret, link, token):
             raise NotFound("shared result", link)
-        if request.method == "GET":
+        if request.method != "POST":
             with workspaces.database.reading() as connection:
                 found = sharing.get(connection, link)
             return page("shared_delete.html", section="check", kept_result=found, done=False)

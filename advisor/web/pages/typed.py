@@ -7,6 +7,8 @@ import re
 import unicodedata
 from decimal import Decimal
 
+from babel.numbers import get_currency_symbol
+
 from advisor.domain.numbers import HIGHEST_AMOUNT, HIGHEST_COUNT
 from advisor.errors import AdvisorError, Sentence, say
 
@@ -53,6 +55,8 @@ def read_percent(text: str, sure: bool = False, most: int = 100, places: int = 9
     plain = _plain(text).removesuffix("%") if len(text) <= LONGEST else ""
     if not _DECIMAL.fullmatch(plain) or not any(sign.isdigit() for sign in plain):
         raise Mistyped(say("Type a percentage such as 0.45 or 12."))
+    if most >= 1000 and _GROUPED.fullmatch(plain) and not plain.startswith("0"):
+        raise _ambiguous(plain)
     percent = Decimal(plain.replace(",", "."))
     if len(plain) > MOST_DIGITS:
         raise Mistyped(say("Type a percentage with at most {places} decimals.", places=places - 2))
@@ -71,9 +75,13 @@ def read_percent(text: str, sure: bool = False, most: int = 100, places: int = 9
     return _written(round(fraction, places) if fraction else fraction)
 
 
-def read_amount(text: str, decimals: int) -> str:
-    """Read an amount of money as a decimal text of its currency. Raises Mistyped."""
+def read_amount(text: str, decimals: int, currency: str = "") -> str:
+    """Read an amount of money as a decimal text of its currency. Raises Mistyped, also for another currency's sign."""
     plain = _plain(text).upper() if len(text) <= LONGEST else ""
+    signs = "".join(sign for sign in plain if not sign.isdigit() and sign not in ".,-+")
+    has_digit = any(sign.isdigit() for sign in plain)
+    if currency and has_digit and signs and _MONEY_SIGNS.search(plain) and signs not in _signs_of(currency):
+        raise Mistyped(say("Type the amount in {currency}, the currency of the marketplace.", currency=currency))
     plain = _MONEY_SIGNS.sub("", _MONEY_SIGNS.sub("", plain))
     example = "1200" if decimals == 0 else "1200.50"
     marks = [sign for sign in plain if sign in ".,"]
@@ -86,10 +94,9 @@ def read_amount(text: str, decimals: int) -> str:
     elif len(marks) > 1 and _GROUPED.fullmatch(plain):
         plain = plain.replace(marks[0], "")
     elif len(marks) == 1 and len(last) == 3 and _GROUPED.fullmatch(plain) and not plain.startswith("0"):
-        whole = plain.replace(marks[0], "")
-        raise Mistyped(
-            say("This can be read two ways. Type {whole} without a separator, or fewer decimals.", whole=whole)
-        )
+        if decimals:
+            raise _ambiguous(plain)
+        plain = plain.replace(marks[0], "")  # without decimals there is one reading only
     if not _DECIMAL.fullmatch(plain) or not any(sign.isdigit() for sign in plain):
         raise Mistyped(say("Type an amount such as {example}, without a sign.", example=example))
     amount = Decimal(plain.replace(",", "."))
@@ -100,6 +107,25 @@ def read_amount(text: str, decimals: int) -> str:
             raise Mistyped(say("Type a whole amount: this currency has no decimals."))
         raise Mistyped(say("Type an amount with at most {decimals} decimals.", decimals=decimals))
     return _written(amount)
+
+
+def _signs_of(currency: str) -> set[str]:
+    """List how a currency is written beside an amount."""
+    more = {
+        "JPY": {"¥", "円"},
+        "CNY": {"¥", "元"},
+        "AUD": {"$", "A$", "AU$"},
+        "CAD": {"$", "C$", "CA$"},
+        "MXN": {"$", "MX$"},
+    }
+    symbol = get_currency_symbol(currency, locale="en").upper()
+    return {currency, symbol, f"US{symbol}" if currency == "USD" else symbol} | more.get(currency, set())
+
+
+def _ambiguous(plain: str) -> Mistyped:
+    whole = plain.replace(",", "").replace(".", "")
+    sentence = say("This can be read two ways. Type {whole} without a separator, or fewer decimals.", whole=whole)
+    return Mistyped(sentence)
 
 
 def _written(number: Decimal) -> str:
