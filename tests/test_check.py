@@ -531,3 +531,16 @@ def test_every_answer_can_be_looked_at_and_changed(client: FlaskClient) -> None:
     for name in changes:
         form = send(client, EXAMPLE, f"change:{name}", "")
         assert re.search(rf'id="{name}"[^>]*autofocus|autofocus[^>]*id="{name}"', form), name
+
+
+def test_what_is_missed_has_remedies_by_stage_and_what_follows(client: FlaskClient) -> None:
+    typed = {**EXAMPLE, "late_shipment_rate_30d_count": "30"}
+    assessment = answer_of(client, typed)["assessment"]["assessments"][0]
+    page = html.unescape(send(client, typed, "result"))
+    remedies = [one for stage in assessment["stages"] for one in stage["remedies"]]
+    assert remedies
+    assert assessment["if_nothing_is_done"]
+    said = [one["text"] for one in remedies + assessment["if_nothing_is_done"]]
+    assert [sentence for sentence in said if sentence not in page] == []
+    places = [page.index(one["text"]) for one in remedies]
+    assert places == sorted(places)

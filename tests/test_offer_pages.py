@@ -134,3 +134,12 @@ def test_hostile_text_is_shown_as_text(client: FlaskClient) -> None:
     typed = {"marketplace": "US", "title": hostile, "bullet_points": hostile, "attributes": f"{hostile}: {hostile}"}
     page = send(client, "listing", typed)
     assert "<script>alert" not in page
+
+
+def test_the_stages_are_those_of_the_api(client: FlaskClient) -> None:
+    page = html.unescape(client.get("/checks/stages").text)
+    stages = client.get("/v1/stages").get_json()["stages"]
+    assert len(stages) == 5
+    for stage in stages:
+        said = [stage["label"], stage["summary"], *(one["text"] for one in stage["checklist"] + stage["remedies"])]
+        assert [sentence for sentence in said if sentence not in page] == []

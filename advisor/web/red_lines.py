@@ -29,6 +29,7 @@ from advisor.web.schemas import (
 POLICY_EXAMPLE = {
     "marketplace": "US",
     "as_of": "2026-11-22",
+    "language": "en",
     "texts": [
         {
             "kind": "message",

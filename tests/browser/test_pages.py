@@ -21,6 +21,8 @@ PAGES = {
     "/checks": 200,
     "/checks/pre-sale": 200,
     "/checks/listing": 200,
+    "/checks/red-lines": 200,
+    "/checks/stages": 200,
     "/shared/none": 404,
     "/no-such-page": 404,
 }

@@ -12,6 +12,7 @@ from advisor.domain.program import MARKETPLACES
 from advisor.errors import InvalidInput, say
 from advisor.messages import CHOICES, OUTCOME_NAMES, PLACES, PRE_SALE_KINDS, PRE_SALE_MEDIA, Messages
 from advisor.services.calculations import today
+from advisor.services.journey import Journey
 from advisor.services.offers import Offers
 from advisor.web.pages.entries import one_of_words
 from advisor.web.pages.form import COUNTRIES, categories_of
@@ -216,6 +217,11 @@ def add(pages: Blueprint, catalog: Catalog, workspaces: Workspaces) -> None:
     def checks() -> Response:
         """List what else can be checked."""
         return page("checks.html", section="checks")
+
+    @pages.get("/checks/stages")
+    def stages() -> Response:
+        """Show the stages of the business process."""
+        return page("journey.html", section="checks", stages=Journey(catalog).stages(language())["stages"])
 
     @pages.route("/checks/pre-sale", methods=["GET", "POST"])
     def pre_sale() -> Response:

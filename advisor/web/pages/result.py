@@ -56,14 +56,6 @@ class FindingView:
     also: tuple[tuple[str, str, str | None, Sequence[Answer]], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class StageView:
-    """A stage of the business process, with what to do there: text, why, and the criterion it is for."""
-
-    label: str
-    steps: tuple[tuple[str, str | None, str], ...]
-
-
 class Result:
     """A result on its way to a page. A document has its `view`, the `body` asked, the `answer`, and what is `left`."""
 
@@ -178,19 +170,13 @@ class Result:
         return charts.headroom(_ppm(seen["rate"]), _ppm(one["threshold"]), subject.good)
 
     @cached_property
-    def stages(self) -> list[StageView]:
+    def stages(self) -> list[Answer]:
         """What to do, by stage in the order of the process; inside a stage the most effective first."""
-        why = {remedy["text"]: remedy["why"] for one in self.assessment["findings"] for remedy in one["remedies"]}
-        found = []
-        for stage in self.catalog.process.stages:
-            steps = tuple(
-                (step["text"], why.get(step["text"]), self.labels.get(step["criterion"], step["criterion"]))
-                for step in self.assessment["next_steps"]
-                if step["stage"] == stage.id
-            )
-            if steps:
-                found.append(StageView(self.messages.text(stage.label), steps))
-        return found
+        return [stage for stage in self.assessment["stages"] if stage["remedies"]]
+
+    def names(self, criteria: Sequence[str]) -> str:
+        """Name criteria as a list."""
+        return self.messages.listed([self.labels.get(one, one) for one in criteria])
 
     @cached_property
     def missing(self) -> list[str]:
