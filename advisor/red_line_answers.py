@@ -59,7 +59,7 @@ def _verdict(checked: Checked) -> str:
     reasons = {one.reason for one in checked.permissions} | {one.reason for one in checked.unchecked}
     if "not_covered" in reasons:
         return "not_covered"
-    return "nothing_found"
+    return "not_read" if "not_read" in reasons else "nothing_found"
 
 
 def _finding(one: Finding, texts: Sequence[Text], messages: Messages) -> Answer:

@@ -43,6 +43,16 @@ def test_a_plain_order_message_passes(client: FlaskClient) -> None:
     page = send(client, {"marketplace": "US", "kind": "message", "text": text, "reply": "true"})
     assert "<mark>" not in page
     assert "Prohibited" not in page
+    assert "Nothing was found that speaks against it." in page
+
+
+def test_the_language_of_a_text_can_be_said(client: FlaskClient) -> None:
+    typed = {"marketplace": "US", "kind": "listing_title", "text": "Claw hammer, 450 g, ash handle"}
+    assert "Not read: " in send(client, typed)
+    assert "Nothing was found that speaks against it." in send(client, {**typed, "language": "en"})
+    assert "Not read: " in send(client, {**typed, "language": "und"})
+    field = re.search(r'<select id="language".*?</select>', client.get("/checks/red-lines").text, re.DOTALL)
+    assert field and re.findall(r'value="(\w*)"', field[0])[-3:] == ["en", "zh", "und"]
 
 
 def test_facts_alone_can_be_checked(client: FlaskClient) -> None:

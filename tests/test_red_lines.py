@@ -26,6 +26,7 @@ from advisor.domain.declared import Declared, business_days_after
 from advisor.domain.plain_text import Folding
 from advisor.domain.program import MARKETPLACES
 from advisor.domain.red_lines import KINDS, Pattern, RedLines, Text, check
+from advisor.domain.wording import tell
 from advisor.errors import DataError
 from advisor.messages import POLICY_PERMISSIONS, POLICY_REASONS, POLICY_UNCHECKED, Messages
 from advisor.red_line_inputs import LONGEST_TEXT, MOST_CHARACTERS
@@ -436,7 +437,7 @@ def test_what_cannot_be_used_is_named(client: FlaskClient, body: Any, pointer: s
 
 
 def test_the_longest_texts_are_taken(client: FlaskClient) -> None:
-    texts = [{"kind": "message", "text": "a" * LONGEST_TEXT}] * (MOST_CHARACTERS // LONGEST_TEXT)
+    texts = [{"kind": "message", "text": "a" * LONGEST_TEXT, "language": "en"}] * (MOST_CHARACTERS // LONGEST_TEXT)
     answer = client.post("/v1/policy-checks", json={"marketplace": "US", "texts": texts})
     assert answer.status_code == 200 and answer.get_json()["verdict"] == "nothing_found"
 
@@ -446,6 +447,51 @@ def test_spans_count_code_points_as_sent(client: FlaskClient) -> None:
     body = {"marketplace": "US", "texts": [{"kind": "message", "text": text}]}
     (found,) = client.post("/v1/policy-checks", json=body).get_json()["findings"]
     assert text[found["start"] : found["end"]] == found["matched"] == "ａ\u200bnna@kettle.com"
+
+
+@pytest.mark.parametrize("language", [None, "de"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Bitte geben Sie uns fünf Sterne, dann bekommen Sie einen Gutschein",
+        "Cinq étoiles, et un bon pour vous. The best of the season",
+        "Cinco estrellas y le devolvemos el dinero",
+        "امنحنا خمس نجوم وسنعيد لك المال",
+        "Дайте пять звёзд, и мы вернём деньги",
+        "星5つのレビューをお願いします",
+        "五つ星評価特典",
+        "별 다섯 개를 주시면 환불해 드립니다",
+    ],
+)
+def test_what_was_not_read_is_never_permitted(client: FlaskClient, text: str, language: str | None) -> None:
+    for kind in ("message", "listing_title", "listing_bullet", "listing_description"):
+        body = {"marketplace": "DE", "language": language, "texts": [{"kind": kind, "text": text}]}
+        answer = client.post("/v1/policy-checks", json=body).get_json()
+        (said,) = answer["permitted"]
+        assert (said["permitted"], said["reason"], answer["verdict"]) == (None, "not_read", "not_read")
+        assert "not read" in said["message"] and answer["message"].startswith("Not read: ")
+        assert [
+            one["text_index"] for one in answer["unchecked"] if one["reason"].startswith(("language", "script"))
+        ] == [0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "123-1234567-1234567", "Your lamp is here. Which bulb would you like with it?", "您好，您的台灯已经到了。"],
+)
+def test_what_is_told_to_be_english_or_chinese_is_permitted(client: FlaskClient, text: str) -> None:
+    body = {"marketplace": "US", "texts": [{"kind": "message", "text": text}]}
+    answer = client.post("/v1/policy-checks", json=body).get_json()
+    assert ([one["permitted"] for one in answer["permitted"]], answer["verdict"]) == ([True], "nothing_found")
+
+
+def test_a_language_is_never_told_wrongly(lines: RedLines) -> None:
+    told = Counter[tuple[str, str | None]]()
+    for one in TEXTS:
+        chinese = "zh" if re.search("[\u4e00-\u9fff]", one["text"]) else "en"
+        told[chinese, tell(one["text"], lines.folding.plain(one["text"]).text)] += 1
+    assert told["zh", "en"] == told["en", "zh"] == 0
+    assert told["zh", "zh"] > 5 * told["zh", None] and told["en", "en"] > told["en", None]
 
 
 def test_the_command_answers_as_the_api_does(catalog: Catalog) -> None:
@@ -463,10 +509,16 @@ def test_every_code_of_permissions_and_of_what_is_unchecked_is_given(client: Fla
     seen: set[str] = set()
     unchecked: set[str] = set()
     for body in (
-        {"texts": [{"kind": "message", "text": "Please cancel your order."}, {"kind": "message", "text": "A"}]},
+        {
+            "texts": [
+                {"kind": "message", "text": "Please cancel your order."},
+                {"kind": "message", "text": "Thank you. It is on the way."},
+            ]
+        },
         {"texts": [{"kind": "message", "text": "See https://www.ups.com/track"}]},
         {"as_of": "2001-01-01", "texts": [{"kind": "message", "text": "A", "language": "de"}]},
         {"texts": [{"kind": "message", "text": "Привет", "language": "ru"}, {"kind": "message", "text": "שלום"}]},
+        {"texts": [{"kind": "message", "text": "Merci beaucoup"}]},
     ):
         answer = client.post("/v1/policy-checks", json={"marketplace": "US", **body}).get_json()
         seen |= {one["reason"] for one in answer["permitted"]}

@@ -14,6 +14,7 @@ VERDICT_STYLES = {
     "doubtful": "bold yellow",
     "nothing_found": "bold green",
     "not_covered": "bold",
+    "not_read": "bold yellow",
 }
 # By severity: its sign, and the sign in ASCII.
 SIGNS = {"prohibited": ("✗", "x"), "doubtful": ("?", "?")}

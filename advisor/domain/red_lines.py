@@ -13,6 +13,7 @@ from datetime import date
 from advisor.domain.declared import FACTS, Compare, Declared
 from advisor.domain.plain_text import Folding, PlainText
 from advisor.domain.sources import Source, Validity, in_force
+from advisor.domain.wording import other_script, tell
 
 KINDS = ("message", "listing_title", "listing_bullet", "listing_description", "business_name")
 PROHIBITED, DOUBTFUL = "prohibited", "doubtful"
@@ -236,7 +237,7 @@ def check(lines: RedLines, marketplace: str, as_of: date, texts: Sequence[Text],
         plain = lines.folding.plain(text.text)
         findings.extend(_in_text(lines, here, index, text, plain, declared, marketplace))
         findings.extend(_of_message(lines, here, index, text, as_of))
-        unchecked.extend(_not_read(lines, here, index, text, plain))
+        unchecked.extend(_not_read(lines, here, index, text, plain, marketplace))
     if texts:
         unchecked.extend(Unchecked("not_in_text", gap=gap) for gap in lines.gaps)
     order = {rule.id: number for number, rule in enumerate(lines.rules)}
@@ -251,7 +252,10 @@ def check(lines: RedLines, marketplace: str, as_of: date, texts: Sequence[Text],
         )
     )
     covered = any(block is not None for _, block in active)
-    permissions = [_permission(lines, index, text, findings, covered) for index, text in enumerate(texts)]
+    unread = {one.text_index for one in unchecked if one.text_index is not None}
+    permissions = [
+        _permission(lines, index, text, findings, covered, index not in unread) for index, text in enumerate(texts)
+    ]
     return Checked(tuple(findings), tuple(permissions), tuple(unchecked))
 
 
@@ -442,20 +446,31 @@ def _merge(spans: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
 
 
 def _not_read(
-    lines: RedLines, rules: Sequence[tuple[Rule, Block]], index: int, text: Text, plain: PlainText
+    lines: RedLines,
+    rules: Sequence[tuple[Rule, Block]],
+    index: int,
+    text: Text,
+    plain: PlainText,
+    marketplace: str,
 ) -> Iterator[Unchecked]:
-    if not any(text.kind in rule.kinds for rule, _ in rules):
+    """Say why the wording of a text was not read for certain, where some rule looks at the wording of its kind."""
+    if not any(
+        pattern.languages and text.kind in pattern.kinds and marketplace in pattern.marketplaces
+        for rule, _ in rules
+        for pattern in rule.patterns
+    ):
         return
     if text.language is not None and text.language not in lines.languages:
         yield Unchecked("language_not_covered", text_index=index)
-        return
-    letters = [one for one in plain.text if one.isalpha()]
-    known = sum(1 for one in letters if one.isascii() or "\u3400" <= one <= "\u9fff")
-    if 2 * known < len(letters):
+    elif other_script(text.text):
         yield Unchecked("script_not_covered", text_index=index)
+    elif text.language is None and any(map(str.isalpha, text.text)) and tell(text.text, plain.text) is None:
+        yield Unchecked("language_not_told", text_index=index)
 
 
-def _permission(lines: RedLines, index: int, text: Text, findings: Sequence[Finding], covered: bool) -> Permission:
+def _permission(
+    lines: RedLines, index: int, text: Text, findings: Sequence[Finding], covered: bool, read: bool
+) -> Permission:
     severities = {one.severity for one in findings if one.text_index == index}
     listed = None
     if text.message_type is not None:
@@ -466,4 +481,6 @@ def _permission(lines: RedLines, index: int, text: Text, findings: Sequence[Find
         return Permission(index, None, "not_covered", listed)
     if severities:
         return Permission(index, None, "doubtful", listed)
+    if not read:
+        return Permission(index, None, "not_read", listed)
     return Permission(index, True, "nothing_found", listed)
