@@ -246,6 +246,30 @@ PRE_SALE_KINDS = {
     "back_order": "Back-order: until the restock",
 }
 
+# What a pre-sale may still need, as it stands in a sentence.
+PRE_SALE_NEEDS = {
+    "promised_ship_on": "the promised ship date",
+    "earliest_delivery_on": "the earliest delivery date",
+    "media": "the kind of media",
+    "fulfillment": "who ships the orders",
+    "prime": "whether it is offered with Prime",
+    "stock_secured": "the units that are secured",
+    "expected_units": "the units that are expected to be sold before",
+    "release_date_published": "whether the manufacturer has published the release date",
+    "early_delivery_allowed": "whether the rights holder allows an earlier delivery",
+    "return_policy_stated": "whether the return policy is stated",
+}
+
+# Who ships, as it stands in a sentence.
+CHANNEL_NAMES = {
+    "seller": "the seller",
+    "seller_prime": "the seller with Prime",
+    "amazon": "Amazon (FBA)",
+    "easy_ship": "Easy Ship",
+    "self_ship": "Self Ship",
+    "seller_flex": "Seller Flex",
+}
+
 PRE_SALE_MEDIA = {
     "book": "Book",
     "music": "Music",
@@ -264,7 +288,7 @@ PRE_SALE_REASONS = {
     "prime_refused": "{label}: {prime}. It has to be {allowed}, so it is missed.",
     "media_allowed": "{label}: the product is none of these. It is met.",
     "media_refused": "{label}: the product is one of these, which are not allowed. It is missed.",
-    "media_open": "{label}: the fee category may hold these and others. Say in `media` what the product is.",
+    "media_open": "{label}: the fee category may hold these and others. Say what the product is.",
     "table_not_in_data": "{label}: the marketplace has a table of categories, which is not in the rule data. It is unknown.",
     "release_date_published": "{label}: yes. It is met.",
     "release_date_not_published": "{label}: no. It is missed.",
@@ -288,7 +312,7 @@ PRE_SALE_EFFECTS = {
     "none_may_be": "{label}: if only one of {orders} pre-orders is {event}, the bar, {bar}, is missed.",
     "missed_anyway": "{label}: the bar, {bar}, is missed even if none of {orders} pre-orders is {event}.",
     "units_not_given": "{label}: unknown, because the expected units are not given.",
-    "counts_not_given": "{label}: unknown, because the current numbers are not given as count and of.",
+    "counts_not_given": "{label}: unknown, because the current numbers are not given as a count and its total.",
     "below_minimum_volume": "{label} is judged only from {minimum} {unit} on; with the pre-orders there are {of}.",
     "no_published_threshold": "{label} is shown only: nobody publishes a number for it.",
     "other_fulfillment_channel": "{label} is about orders of a fulfillment channel that this offer does not use.",
@@ -298,7 +322,7 @@ PRE_SALE_MARGINS = {
     "contribution_not_negative": "After fees and costs {contribution} is left of one unit.",
     "contribution_negative": "After fees and costs {contribution} is left of one unit: each one sold loses money.",
     "contribution_unknown": "What is left of one unit is unknown, because a cost, a fee or the tax within the price is.",
-    "no_line": "There is no price to judge: give `line`.",
+    "no_line": "There is no price to judge: give what one unit sells for and costs.",
     "fee_not_covered": "No fee rule covers this marketplace, category, channel and date.",
 }
 
@@ -339,14 +363,19 @@ PRE_SALE_VERDICTS = {
 LISTING_REASONS = {
     "given": "{label}: given.",
     "empty": "{label}: there is none. It is missing.",
+    "none_required": "{label}: there is none, and none is required. It is not judged.",
     "partly_empty": "{label}: at least one of them is empty.",
     "attributes_missing": "{label}: these are missing: {names}.",
-    "required_attributes_not_given": "{label}: whether all are there is unknown, because `required_attributes`, those that the template of the category asks for, is not given.",
+    "required_attributes_not_given": "{label}: whether all are there is unknown, because those that the template of the category asks for are not given.",
     "not_provided": "{label}: not given, so it is unknown.",
     "within_limit": "{label}: {value} {measure}. Allowed are {allowed}. It is met.",
     "above_limit": "{label}: {value} {measure}. Allowed are {allowed}, so it is too much.",
     "below_limit": "{label}: {value} {measure}. Allowed are {allowed}, so it is too little.",
     "no_limit_in_data": "{label}: {value} {measure}. The rule data has no published limit for it, so it is not judged.",
+}
+
+LISTING_PARTS = {
+    "bullet_point": "Bullet point {number}",
 }
 
 LISTING_MEASURES = {

@@ -25,7 +25,9 @@ from advisor.domain.presale import (
 from advisor.domain.program import Metric, Outcome
 from advisor.domain.sources import Source, Validity
 from advisor.messages import (
+    CHANNEL_NAMES,
     LISTING_MEASURES,
+    LISTING_PARTS,
     LISTING_REASONS,
     LISTING_VERDICTS,
     PRE_SALE_ASSUMPTIONS,
@@ -33,6 +35,7 @@ from advisor.messages import (
     PRE_SALE_EFFECTS,
     PRE_SALE_EVENTS,
     PRE_SALE_MARGINS,
+    PRE_SALE_NEEDS,
     PRE_SALE_REASONS,
     PRE_SALE_SKIPPED,
     PRE_SALE_VERDICTS,
@@ -63,7 +66,16 @@ def _dated(validity: Validity | None) -> Answer:
 
 def _span(least: int | None, most: int | None, messages: Messages) -> str:
     key = "at_most" if least is None else "at_least" if most is None else "between"
-    return messages.text(SPANS[key], {"least": least, "most": most})
+    return messages.text(SPANS[key], {"least": _said(least, messages), "most": _said(most, messages)})
+
+
+def _said(value: Any, messages: Messages) -> Any:
+    """Write a number, a date, yes or no as the language does."""
+    if isinstance(value, bool):
+        return messages.text(TEXTS["yes" if value else "no"])
+    if isinstance(value, int):
+        return messages.number(value)
+    return messages.day(value) if isinstance(value, date) else value
 
 
 # Pre-sales
@@ -86,7 +98,7 @@ def pre_sale(
         "as_of": as_of.isoformat(),
         "kind": plan.kind,
         "verdict": check.verdict,
-        "message": messages.text(verdict, {"marketplace": plan.marketplace, "as_of": as_of.isoformat()}),
+        "message": messages.text(verdict, {"marketplace": plan.marketplace, "as_of": messages.day(as_of)}),
         "findings": [_plan_finding(one, plan, messages) for one in check.findings],
         "missing": [_asked_name(name, plan) for name in check.missing],
         "calendar": [_entry(one, messages) for one in check.calendar],
@@ -118,8 +130,10 @@ def _plain(value: Any) -> Any:
 
 def _plan_finding(one: PlanFinding, plan: Plan, messages: Messages) -> Answer:
     rule, block = one.rule, one.block
-    observed = {name: _plain(value) for name, value in one.observed.items()}
-    words = {name: _said(value, messages) for name, value in observed.items()}
+    observed = {_asked_name(name, plan): _plain(value) for name, value in one.observed.items()}
+    words = {name: _said(value, messages) for name, value in one.observed.items()}
+    if plan.fulfillment is not None:
+        words["fulfillment"] = messages.text(CHANNEL_NAMES[plan.fulfillment])
     return {
         "rule": rule.id,
         "label": messages.text(rule.label),
@@ -128,7 +142,7 @@ def _plan_finding(one: PlanFinding, plan: Plan, messages: Messages) -> Answer:
         "outcome": one.outcome,
         "reason": one.reason,
         "asks": None if block is None else _asks(rule.id, block.asks),
-        "observed": {_asked_name(name, plan): value for name, value in observed.items()},
+        "observed": observed,
         "needs": [_asked_name(name, plan) for name in one.needs],
         "message": messages.text(
             PRE_SALE_REASONS[one.reason],
@@ -136,7 +150,7 @@ def _plan_finding(one: PlanFinding, plan: Plan, messages: Messages) -> Answer:
                 **words,
                 "label": messages.text(rule.label),
                 "allowed": _allowed(block, messages),
-                "needs": ", ".join(_asked_name(name, plan) for name in one.needs),
+                "needs": messages.listed([messages.text(PRE_SALE_NEEDS[name]) for name in one.needs]),
             },
         ),
         "advice": messages.text(rule.text) if one.outcome in (Outcome.MISSED, Outcome.UNKNOWN) else None,
@@ -145,12 +159,6 @@ def _plan_finding(one: PlanFinding, plan: Plan, messages: Messages) -> Answer:
         **_dated(None if block is None else block.validity),
         "sources": _sources(rule.sources if block is None else block.sources),
     }
-
-
-def _said(value: Any, messages: Messages) -> Any:
-    if isinstance(value, bool):
-        return messages.text(TEXTS["yes" if value else "no"])
-    return value
 
 
 def _allowed(block: Block | None, messages: Messages) -> str:
@@ -162,7 +170,7 @@ def _allowed(block: Block | None, messages: Messages) -> str:
         return _span(asks.least_days, asks.most_days, messages)
     if asks.prime is not None:
         return str(_said(asks.prime, messages))
-    return ", ".join(asks.channels)
+    return messages.listed([messages.text(CHANNEL_NAMES[channel]) for channel in asks.channels])
 
 
 def _asks(rule: str, asks: Asks) -> Answer:
@@ -199,7 +207,7 @@ def _margin(estimate: LineEstimate | None, schedule: FeeSchedule, messages: Mess
     left = None
     if estimate is not None and estimate.per_unit is not None and estimate.per_unit.contribution is not None:
         amount = format_decimal(estimate.per_unit.contribution, schedule.decimals)
-        left = f"{amount} {schedule.currency}"
+        left = messages.money(amount, schedule.currency)
     return {
         "outcome": outcome,
         "reason": reason,
@@ -240,12 +248,12 @@ def _effect(one: Effect, orders: int | None, messages: Messages) -> Answer:
             {
                 "label": messages.text(criterion.label),
                 "bar": shown,
-                "orders": orders,
-                "most": one.most,
+                "orders": _said(orders, messages),
+                "most": _said(one.most, messages),
                 "event": messages.text(PRE_SALE_EVENTS[one.touched.event]),
-                "minimum": threshold.minimum_volume,
+                "minimum": _said(threshold.minimum_volume, messages),
                 "unit": messages.text(subject.unit) if isinstance(subject, Metric) else "",
-                "of": of,
+                "of": _said(of, messages),
             },
         ),
         "text": messages.text(one.touched.text),
@@ -295,7 +303,7 @@ def _listing(check: ListingCheck, messages: Messages) -> Answer:
 
 def _presence(one: Presence, messages: Messages) -> Answer:
     element = one.element
-    words = {"label": messages.text(element.label), "names": ", ".join(one.names)}
+    words = {"label": messages.text(element.label), "names": messages.listed(one.names)}
     return {
         "element": element.key,
         "bullet": None,
@@ -307,7 +315,7 @@ def _presence(one: Presence, messages: Messages) -> Answer:
         "most": None,
         "names": list(one.names),
         "message": _filled(one.reason, words, messages),
-        "advice": None if one.outcome is Outcome.MET else messages.text(element.text),
+        "advice": messages.text(element.text) if one.outcome in (Outcome.MISSED, Outcome.UNKNOWN) else None,
         "why": messages.text(element.why),
         "basis": "guideline",
         "consequence": None,
@@ -319,9 +327,12 @@ def _presence(one: Presence, messages: Messages) -> Answer:
 
 def _measured(one: Measured, messages: Messages) -> Answer:
     element, limit = one.element, one.limit
+    label = messages.text(element.label)
+    if one.bullet is not None:
+        label = messages.text(LISTING_PARTS["bullet_point"], {"number": messages.number(one.bullet + 1)})
     words = {
-        "label": messages.text(element.label) + ("" if one.bullet is None else f" {one.bullet + 1}"),
-        "value": one.value,
+        "label": label,
+        "value": messages.number(one.value),
         "measure": messages.text(LISTING_MEASURES[one.measure]),
         "allowed": "" if limit is None else _span(limit.least, limit.most, messages),
     }

@@ -223,7 +223,7 @@ def read_pre_sale(catalog: Catalog, body: Any, today: date) -> PreSaleInput:
     prime = data.get("prime")
     if data.get("fulfillment") == "seller_prime":
         if prime is False:
-            detail = say("An offer that is fulfilled as seller_prime has Prime. Leave one of them out.")
+            detail = say("What the seller ships with Prime is offered with Prime. Leave one of the two out.")
             problems.append(Problem("/prime", "not_allowed", detail))
         prime = True
     holidays = data.get("holidays") or []
@@ -270,17 +270,22 @@ def read_pre_sale(catalog: Catalog, body: Any, today: date) -> PreSaleInput:
 
 def _due_on(data: Mapping[str, Any], problems: list[Problem]) -> date:
     """Read the date that the kind of pre-sale has: a release or a restock, not before the offer."""
-    key, other = ("release_on", "restock_on") if data["kind"] == "pre_order" else ("restock_on", "release_on")
+    if data["kind"] == "pre_order":
+        key, other = "release_on", "restock_on"
+        instead = say("A pre-order has no restock date. Give its release date instead.")
+        needed = say("A pre-order needs its release date.")
+    else:
+        key, other = "restock_on", "release_on"
+        instead = say("A back-order has no release date. Give its restock date instead.")
+        needed = say("A back-order needs its restock date.")
     if data.get(other) is not None:
-        detail = say("A {kind} has {key} instead.", kind=data["kind"], key=key)
-        problems.append(Problem(f"/{other}", "not_allowed", detail))
+        problems.append(Problem(f"/{other}", "not_allowed", instead))
     due_on: date | None = data.get(key)
     if due_on is None:
-        detail = say("A {kind} needs {key}.", kind=data["kind"], key=key)
-        problems.append(Problem(f"/{key}", "missing", detail))
+        problems.append(Problem(f"/{key}", "missing", needed))
         return LAST_DAY
     if due_on < data["listed_on"]:
-        detail = say("This is before listed_on: what is there already is no pre-sale.")
+        detail = say("This is before the offer opens: what is there already is no pre-sale.")
         problems.append(Problem(f"/{key}", "out_of_range", detail))
     return due_on
 

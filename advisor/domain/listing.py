@@ -154,13 +154,16 @@ def _presence(element: Element, listing: Listing) -> Presence:
 
 
 def _attributes(element: Element, given: Mapping[str, str], required: Sequence[str] | None) -> Presence:
+    nothing = all(map(_blank, given.values()))
     if required is None:
-        if not given:
+        if nothing:
             return Presence(element, Outcome.MISSED, "empty")
         return Presence(element, Outcome.UNKNOWN, "required_attributes_not_given")
     lacking = tuple(name for name in required if _blank(given.get(name, "")))
     if lacking:
         return Presence(element, Outcome.MISSED, "attributes_missing", lacking)
+    if nothing:
+        return Presence(element, Outcome.NOT_APPLICABLE, "none_required")
     return Presence(element, Outcome.MET, "given")
 
 
