@@ -302,10 +302,10 @@ def test_every_comparison_has_its_good_side(
 @pytest.mark.parametrize(
     ("comparison", "good", "bad", "room"),
     [
-        ("below", 199, 200, 1),
+        ("below", 199, 200, 0),
         ("at_most", 200, 201, 0),
         ("at_least", 200, 199, 0),
-        ("above", 201, 200, 1),
+        ("above", 201, 200, 0),
         ("equals", 200, 201, 0),
     ],
 )

@@ -28,6 +28,7 @@ from advisor.batch.reading import _well_formed
 from advisor.batch.scoring import Job, Result, locked_engine, score
 from advisor.catalog import Catalog
 from advisor.cli import ExitCode, main
+from advisor.cli.files import _Quiet, _Stop
 from advisor.errors import AdvisorError, UnreadableInput
 
 # Ibis 12 calls what DuckDB 2 names differently.
@@ -616,6 +617,18 @@ def test_an_interrupted_run_leaves_the_old_results(tmp_path: Path, number: int, 
     assert b"Traceback" not in said
     assert target.read_text() == "old"
     assert sorted(tmp_path.iterdir()) == [source, target]
+
+
+def test_a_lost_interrupt_ends_the_run_before_the_next_step(accounts: Path, catalog: Catalog) -> None:
+    target = accounts.with_name("out.csv")
+    target.write_text("old")
+    stop = _Stop()
+    with pytest.raises(KeyboardInterrupt):
+        stop.take(signal.SIGINT, None)  # whoever was called just then swallows it
+    job = Job(accounts, "csv", target, "csv", "enterprise-mall", DAY, "US")
+    with pytest.raises(KeyboardInterrupt):
+        score(job, catalog, _Quiet(stop))
+    assert target.read_text() == "old"
 
 
 # The engine

@@ -412,7 +412,7 @@ def test_the_doctor_asks_the_redis_of_the_limits(run: Run) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     found = findings(run("doctor", "--json", ADVISOR_RATE_LIMIT_STORAGE=f"redis://:secret@127.0.0.1:{port}/0"))
-    assert (found["limits"][0][0], "secret" in str(found)) == ("fault", False)
+    assert (found["limits"][0][0], ":secret@" in str(found)) == ("fault", False)
 
 
 def test_the_doctor_sees_work_that_nobody_does(run: Run, database: Database) -> None:

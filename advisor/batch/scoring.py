@@ -512,6 +512,7 @@ def _score_all(job: Job, run: "Scoring", work: Path) -> Result:
             write_rejects(out, part.rejects)
     if not scored:
         refuse_constants(blamed, run.well_formed)
+    run.progress.check()
     scored_path = results.end()
     rejects_path = _deliver_rejects(job, work / "rejects", rejected)
     _deliver(job, scored_path)

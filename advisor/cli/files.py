@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 from advisor.batch import EXTENSIONS, WORKBOOKS
 from advisor.batch.scoring import Job, Progress, Result, Silent, score
@@ -58,24 +59,51 @@ def job(
 
 def run(wanted: Job, catalog: Catalog) -> Result:
     """Score the file, with progress on standard error where that is a terminal."""
-    with _tidy_when_stopped(), _progress(wanted.source) as progress:
+    with _tidy_when_stopped() as stop, _progress(wanted.source, stop) as progress:
         return score(wanted, catalog, progress)
 
 
+class _Stop:
+    """Whether somebody said to stop. The interrupt itself can get lost inside a library that was called just then."""
+
+    def __init__(self) -> None:
+        self.told = False
+
+    def take(self, number: int, frame: FrameType | None) -> None:
+        """Take a signal: remember it, and interrupt what is going on."""
+        self.told = True
+        signal.default_int_handler(number, frame)
+
+
 @contextmanager
-def _tidy_when_stopped() -> Iterator[None]:
+def _tidy_when_stopped() -> Iterator[_Stop]:
     """Take SIGTERM like Ctrl-C, so that temporary files are removed then too."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    stop = _Stop()
+    before = {number: signal.signal(number, stop.take) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        yield
+        yield stop
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
-class _Bars:
+class _Quiet(Silent):
+    """Shows nothing, and ends the work between two steps if somebody said to stop."""
+
+    def __init__(self, stop: _Stop) -> None:
+        self.stop = stop
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt if one was told and got lost."""
+        if self.stop.told:
+            raise KeyboardInterrupt
+
+
+class _Bars(_Quiet):
     """Two bars: bytes read, and rows scored."""
 
-    def __init__(self, bars: "object", reading: int, scoring: int) -> None:
+    def __init__(self, stop: _Stop, bars: "object", reading: int, scoring: int) -> None:
+        super().__init__(stop)
         self.bars = bars
         self.tasks = (reading, scoring)
 
@@ -87,14 +115,11 @@ class _Bars:
         """Move the second bar."""
         self.bars.update(self.tasks[1], completed=share * 100)  # type: ignore[attr-defined]
 
-    def check(self) -> None:
-        """Go on: Ctrl-C ends the work by itself."""
-
 
 @contextmanager
-def _progress(source: Path | None) -> Iterator[Progress]:
+def _progress(source: Path | None, stop: _Stop) -> Iterator[Progress]:
     if not sys.stderr.isatty():
-        yield Silent()
+        yield _Quiet(stop)
         return
     from rich.console import Console
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
@@ -103,7 +128,7 @@ def _progress(source: Path | None) -> Iterator[Progress]:
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Bars(*columns, console=Console(file=sys.stderr)) as bars:
         size = source.stat().st_size if source is not None and source.is_file() else None
-        yield _Bars(bars, bars.add_task("Reading", total=size), bars.add_task("Scoring", total=100))
+        yield _Bars(stop, bars, bars.add_task("Reading", total=size), bars.add_task("Scoring", total=100))
 
 
 def closing_sentence(result: Result, seconds: float) -> str:
