@@ -130,6 +130,32 @@ class Text(Value):
         return value
 
 
+class LongText(Value):
+    """A text of up to so many code points, as it is shown; it may be empty."""
+
+    def __init__(self, longest: int, description: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.longest, self.description = longest, description
+
+    def json_schema(self) -> dict[str, Any]:
+        described = {} if self.description is None else {"description": self.description}
+        return {"type": "string", "maxLength": self.longest, **described}
+
+    def read(self, value: Any) -> str:
+        if not isinstance(value, str):
+            raise refuse("not_text", say("This has to be a text."))
+        if len(value) > self.longest:
+            detail = say(
+                "This text has {length} characters; it may have up to {longest}.",
+                length=len(value),
+                longest=self.longest,
+            )
+            raise refuse("wrong_length", detail)
+        if "\0" in value:
+            raise refuse("nul_character", NUL)
+        return value
+
+
 class Word(Value):
     """One of listed words."""
 

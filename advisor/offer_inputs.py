@@ -24,6 +24,7 @@ from advisor.inputs import (
     FeeLineFields,
     Flag,
     Inner,
+    LongText,
     Marketplace,
     Metrics,
     ProgramName,
@@ -42,7 +43,6 @@ from advisor.inputs import (
     refuse,
     refuse_if_any,
 )
-from advisor.strict_json import NUL
 
 # Beyond these nobody plans: they leave room to count days before and after any date.
 FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2999, 12, 31)
@@ -110,27 +110,6 @@ class PreSaleRequest(Strict):
     cancelled_share = Rate()
 
 
-class LongText(Value):
-    """A text of a listing, as it is shown; an empty one says that there is none."""
-
-    def json_schema(self) -> dict[str, Any]:
-        return {"type": "string", "maxLength": LONGEST_TEXT}
-
-    def read(self, value: Any) -> str:
-        if not isinstance(value, str):
-            raise refuse("not_text", say("This has to be a text."))
-        if len(value) > LONGEST_TEXT:
-            detail = say(
-                "This text has {length} characters; it may have up to {longest}.",
-                length=len(value),
-                longest=LONGEST_TEXT,
-            )
-            raise refuse("wrong_length", detail)
-        if "\0" in value:
-            raise refuse("nul_character", NUL)
-        return value
-
-
 class Attributes(Value):
     """Values of a listing by their names; an empty or null value says that there is none."""
 
@@ -152,7 +131,7 @@ class Attributes(Value):
                 longest=LONGEST_NAME,
             )
             raise refuse("wrong_length", detail)
-        text, found, errors = LongText(), {}, {}
+        text, found, errors = LongText(LONGEST_TEXT), {}, {}
         for name, one in value.items():
             try:
                 found[name] = "" if one is None else text.read(one)
@@ -167,9 +146,9 @@ class ProductListingSchema(Strict):
     """One product's listing. What is left out is unknown; what is empty is missing."""
 
     ref = Text()
-    title = LongText()
-    bullet_points = Several(LongText(required=True), allow_none=True, metadata={"maxItems": MOST_BULLETS})
-    description = LongText()
+    title = LongText(LONGEST_TEXT)
+    bullet_points = Several(LongText(LONGEST_TEXT, required=True), allow_none=True, metadata={"maxItems": MOST_BULLETS})
+    description = LongText(LONGEST_TEXT)
     images = Count(0, MOST_IMAGES)
     attributes = Attributes()
     required_attributes = Several(

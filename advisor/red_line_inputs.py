@@ -15,6 +15,7 @@ from advisor.inputs import (
     Day,
     Flag,
     Inner,
+    LongText,
     Marketplace,
     Several,
     Strict,
@@ -27,7 +28,6 @@ from advisor.inputs import (
     refuse_if_any,
 )
 from advisor.inputs import Text as ShortText
-from advisor.strict_json import NUL
 
 LONGEST_TEXT = 100_000
 # All texts of a request together: so many are checked within seconds.
@@ -42,27 +42,6 @@ GTIN = re.compile(r"[0-9]{8,14}", re.ASCII)
 ASIN = re.compile(r"[A-Z0-9]{10}", re.ASCII)
 PHONE_USES = ("carrier_label", "not_used", "contact_buyer", "marketing", "other")
 MEDIA = ("books", "music", "video", "dvd", "video_games", "other")
-
-
-class Passage(Value):
-    """A text to check; an empty one breaks no rule."""
-
-    def json_schema(self) -> dict[str, Any]:
-        return {"type": "string", "maxLength": LONGEST_TEXT, "description": "At most 100,000 code points."}
-
-    def read(self, value: Any) -> str:
-        if not isinstance(value, str):
-            raise refuse("not_text", say("This has to be a text."))
-        if len(value) > LONGEST_TEXT:
-            detail = say(
-                "This text has {length} characters; it may have up to {longest}.",
-                length=len(value),
-                longest=LONGEST_TEXT,
-            )
-            raise refuse("wrong_length", detail)
-        if "\0" in value:
-            raise refuse("nul_character", NUL)
-        return value
 
 
 class Language(Value):
@@ -120,7 +99,7 @@ class TextSchema(Strict):
     """One text. What is about sending is for messages."""
 
     kind = Word(KINDS, required=True)
-    text = Passage(required=True)
+    text = LongText(LONGEST_TEXT, "At most 100,000 code points.", required=True)
     language = Language()
     message_type = ShortText(100)
     reply = Flag()
