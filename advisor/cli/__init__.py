@@ -6,7 +6,7 @@ command that needs it.
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from advisor.catalog import Catalog
+    from advisor.messages import Messages
     from advisor.services.calculations import Services
 
 
@@ -322,11 +323,7 @@ def pre_sale(file: str | None, marketplace: str | None, as_of: str | None, as_js
     from advisor.cli.offers import show_pre_sale
     from advisor.services.offers import Offers
 
-    name, body = _read_body(file)
-    pointers = _override(body, {"marketplace": marketplace, "as_of": as_of})
-    offers = Offers(_catalog())
-    with _refusals(name, pointers):
-        answer = offers.pre_sale_checks(body, _messages())
+    answer = _checked(file, marketplace, as_of, Offers(_catalog()).pre_sale_checks)
     if as_json:
         _print_json(answer)
         return
@@ -347,11 +344,7 @@ def listing(file: str | None, marketplace: str | None, as_of: str | None, as_jso
     from advisor.cli.offers import show_listings
     from advisor.services.offers import Offers
 
-    name, body = _read_body(file)
-    pointers = _override(body, {"marketplace": marketplace, "as_of": as_of})
-    offers = Offers(_catalog())
-    with _refusals(name, pointers):
-        answer = offers.listing_checks(body, _messages())
+    answer = _checked(file, marketplace, as_of, Offers(_catalog()).listing_checks)
     if as_json:
         _print_json(answer)
         return
@@ -372,11 +365,7 @@ def policy(file: str | None, marketplace: str | None, as_of: str | None, as_json
     from advisor.cli.red_lines import show
     from advisor.services.red_lines import RedLineChecks
 
-    name, body = _read_body(file)
-    pointers = _override(body, {"marketplace": marketplace, "as_of": as_of})
-    checks = RedLineChecks(_catalog())
-    with _refusals(name, pointers):
-        answer = checks.policy_checks(body, _messages())
+    answer = _checked(file, marketplace, as_of, RedLineChecks(_catalog()).policy_checks)
     if as_json:
         _print_json(answer)
         return
@@ -397,11 +386,7 @@ def reach(file: str | None, marketplace: str | None, as_of: str | None, as_json:
     from advisor.cli.journey import show_reach
     from advisor.services.journey import Journey
 
-    name, body = _read_body(file)
-    pointers = _override(body, {"marketplace": marketplace, "as_of": as_of})
-    journey = Journey(_catalog())
-    with _refusals(name, pointers):
-        answer = journey.reach(body, _messages())
+    answer = _checked(file, marketplace, as_of, Journey(_catalog()).reach)
     if as_json:
         _print_json(answer)
         return
@@ -738,6 +723,16 @@ def _read_file(file: str, most: int) -> bytes:
         raise Failure(f"{file} is a directory. Name a JSON file in it.") from None
     except (OSError, ValueError) as error:
         raise Failure(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
+
+
+def _checked(
+    file: str | None, marketplace: str | None, as_of: str | None, ask: "Callable[[Any, Messages], dict[str, Any]]"
+) -> dict[str, Any]:
+    """Read the body of a check, let the options override it, and ask the service; refuse what is wrong with it."""
+    name, body = _read_body(file)
+    pointers = _override(body, {"marketplace": marketplace, "as_of": as_of})
+    with _refusals(name, pointers):
+        return ask(body, _messages())
 
 
 @contextmanager
