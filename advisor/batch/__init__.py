@@ -20,3 +20,7 @@ REJECTS = "rejects.csv"
 def scored_name(target_format: str) -> str:
     """Name the file of results of a format."""
     return f"scored.{target_format}"
+
+
+# A text that begins so is taken for a formula by spreadsheets.
+FORMULA = ("=", "+", "-", "@", "\t", "\r")

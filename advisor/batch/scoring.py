@@ -30,6 +30,7 @@ import pyarrow as pa
 from ibis.backends.duckdb import Backend
 from pyarrow.parquet import ParquetFile, ParquetWriter
 
+from advisor.batch import FORMULA
 from advisor.batch.expression import (
     FEE_OUTPUTS,
     PARTS,
@@ -69,7 +70,6 @@ OF_ONE_VALUE = {
     "too_many_decimals",
     "unknown_marketplace",
 }
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 NUMBER = r"^[+\-]?[0-9]+([.,][0-9]+)?%?$"
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from advisor import answers, strict_json
+from advisor.batch import FORMULA
 from advisor.catalog import Catalog
 from advisor.domain.program import MARKETPLACES
 from advisor.errors import InvalidInput, UnreadableInput
@@ -28,7 +29,6 @@ from advisor.web.stored import Workspaces
 
 WAS = "was"  # the field that holds the numbers before a what-if
 NOT_TYPED = ("go", "step", WAS)
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def add(pages: Blueprint, services: Services, catalog: Catalog, workspaces: Workspaces) -> None:

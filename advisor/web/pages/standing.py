@@ -10,15 +10,10 @@ from advisor.catalog import Catalog
 from advisor.domain.numbers import parse_decimal
 from advisor.domain.program import Criterion, Fact, Program
 from advisor.errors import Sentence, say
-from advisor.messages import FACT_REASONS, FACT_VALUES, REASONS, TEXTS, Messages
+from advisor.messages import FACT_REASONS, FACT_VALUES, REASONS, TEXTS, VERDICT_NAMES, Messages
 from advisor.services.calculations import Answer
 
-VERDICTS = {
-    "eligible": say("Eligible"),
-    "not_eligible": say("Not eligible"),
-    "undetermined": say("Undetermined"),
-    "not_covered": say("Not covered"),
-}
+VERDICTS = {code: say(name) for code, name in VERDICT_NAMES.items()}
 OUTCOMES = {
     "met": say("Met"),
     "missed": say("Missed"),
