@@ -34,10 +34,13 @@ DATABASES = ("sqlite", "postgresql")
 MakeUrl = Callable[[str], str]
 
 
+CATALOG = Catalog()
+
+
 @pytest.fixture(scope="session")
 def catalog() -> Catalog:
     """The rule data as shipped, loaded once."""
-    return Catalog()
+    return CATALOG
 
 
 @pytest.fixture(scope="session")
@@ -48,8 +51,8 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Flask:
 
 
 def make_app(settings: Settings) -> Flask:
-    """Make an application whose failures are answered, not raised."""
-    app = create_app(settings)
+    """Make an application with the rule data as shipped, whose failures are answered, not raised."""
+    app = create_app(settings, CATALOG)
     app.config["PROPAGATE_EXCEPTIONS"] = False
     return app
 

@@ -31,14 +31,15 @@ from advisor.web.stored import Id, Routes, Workspaces
 from advisor.web.watch import watched
 
 
-def create_app(settings: Settings | None = None) -> Flask:
+def create_app(settings: Settings | None = None, catalog: Catalog | None = None) -> Flask:
     """Make the application; raises DataError when the rule data cannot be used.
 
-    `settings` default to the ADVISOR_* environment variables.
+    `settings` default to the ADVISOR_* environment variables, and `catalog` to the rule data they name. Applications
+    may share one: nothing ever changes it.
     """
     settings = settings or Settings.from_environment()
     logs.set_up(settings.log_level)
-    catalog = Catalog(settings.data_dir)
+    catalog = catalog or Catalog(settings.data_dir)
     catalog.load_all()
     app = Flask("advisor", static_folder=None, template_folder="web/templates")
     app.url_map.merge_slashes = False
