@@ -18,7 +18,7 @@ from werkzeug.test import TestResponse
 
 from advisor.catalog import Catalog
 from advisor.domain.program import MARKETPLACES
-from advisor.inputs import MOST_LINES
+from advisor.inputs.values import MOST_LINES
 from advisor.logs import HANDLER
 from advisor.messages import ADVICE_REASONS, DELIVERY_FAILURES, ERROR_CODES, REASONS, TREND_REASONS, WARNINGS
 from advisor.settings import Settings
@@ -968,7 +968,7 @@ def test_logs_are_json_lines_that_never_hold_what_was_sent(
     def fail(*_: Any) -> None:
         raise ValueError(f"cannot use {CANARY}")
 
-    monkeypatch.setattr("advisor.inputs.read_assessment", fail)
+    monkeypatch.setattr("advisor.inputs.values.read_assessment", fail)
     answers.append(client.post("/v1/assessments", json=good, headers={"X-Request-Id": "request-0500"}))
     assert answers[-1].status_code == 500
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from advisor import answers
+from advisor.answers import assessments as answers
 from advisor.batch.expression import PARTS
 from advisor.batch.scoring import Job, score
 from advisor.catalog import Catalog
@@ -29,7 +29,7 @@ from advisor.domain.numbers import (
     format_rate,
 )
 from advisor.domain.program import MARKETPLACES, Fact, FactValue, Metric, Program, Vocabulary, rules_in_force
-from advisor.inputs import slot_of
+from advisor.inputs.values import slot_of
 from advisor.messages import messages_in
 
 # Ibis 12 calls what DuckDB 2 names differently.

@@ -28,8 +28,8 @@ from advisor.domain.program import MARKETPLACES
 from advisor.domain.red_lines import KINDS, Pattern, RedLines, Text, check
 from advisor.domain.wording import tell
 from advisor.errors import DataError
+from advisor.inputs.red_lines import LONGEST_TEXT, MOST_CHARACTERS
 from advisor.messages import POLICY_PERMISSIONS, POLICY_REASONS, POLICY_UNCHECKED, Messages
-from advisor.red_line_inputs import LONGEST_TEXT, MOST_CHARACTERS
 from advisor.services.red_lines import RedLineChecks
 
 CASES = Path(__file__).parent / "cases"

@@ -45,7 +45,7 @@ from advisor.domain.program import (
 )
 from advisor.domain.sources import in_force
 from advisor.errors import Sentence, say
-from advisor.inputs import (
+from advisor.inputs.values import (
     ALLOWED_MARKETPLACES,
     CHANNEL_OF_ACCOUNT,
     NOT_A_WHOLE_NUMBER,

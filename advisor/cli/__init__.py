@@ -289,7 +289,7 @@ def fees(
 
 
 def _list_fees(marketplace: str | None, as_of: str | None, as_json: bool) -> None:
-    from advisor.inputs import once, read_day, read_marketplace, read_named
+    from advisor.inputs.values import once, read_day, read_marketplace, read_named
 
     if marketplace is None:
         raise click.UsageError("--list needs --marketplace.")

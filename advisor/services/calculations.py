@@ -4,13 +4,14 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
 
-from advisor import answers, inputs
+from advisor.answers import assessments as answers
 from advisor.catalog import Catalog
 from advisor.domain.advice import advise
 from advisor.domain.assessment import assess
 from advisor.domain.fees import estimate, left_over_prices
 from advisor.domain.program import MARKETPLACES
 from advisor.errors import InvalidInput, Problem
+from advisor.inputs import values as inputs
 from advisor.messages import Messages
 from advisor.strict_json import refuse_nuls
 

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from advisor import journey_answers, journey_inputs
+from advisor.answers import journey as journey_answers
 from advisor.catalog import Catalog
 from advisor.domain.reach import reach
+from advisor.inputs import journey as journey_inputs
 from advisor.messages import Messages
 from advisor.services.calculations import Answer, today
 

@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from advisor import offer_answers, offer_inputs
+from advisor.answers import offers as offer_answers
 from advisor.catalog import Catalog
 from advisor.domain.assessment import Observation, assess
 from advisor.domain.fees import estimate_line
 from advisor.domain.listing import check_listing
 from advisor.domain.presale import check_plan, effects
 from advisor.domain.program import Threshold
+from advisor.inputs import offers as offer_inputs
 from advisor.messages import Messages
 from advisor.services.calculations import Answer, today
 

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from advisor import red_line_answers, red_line_inputs
+from advisor.answers import red_lines as red_line_answers
 from advisor.catalog import Catalog
 from advisor.domain.red_lines import check
+from advisor.inputs import red_lines as red_line_inputs
 from advisor.messages import Messages
 from advisor.services.calculations import Answer, today
 

@@ -12,13 +12,13 @@ from typing import Any
 import orjson
 from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, func, insert, select, update
 
-from advisor import answers
+from advisor.answers import assessments as answers
 from advisor.catalog import Catalog
 from advisor.domain.assessment import Assessment, assess
 from advisor.domain.numbers import PPB, PPM, format_rate, half_up, parse_decimal
 from advisor.domain.trend import Point, trend
 from advisor.errors import Conflict, NotFound, say
-from advisor.inputs import SellerInput, read_snapshot
+from advisor.inputs.values import SellerInput, read_snapshot
 from advisor.messages import TREND_METHOD, TREND_REASONS, Messages
 from advisor.services.calculations import Answer, today
 from advisor.services.pages import page

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, delete, insert, select
 
-from advisor import answers
+from advisor.answers import assessments as answers
 from advisor.errors import NotFound
 from advisor.store.database import now_ms
 from advisor.store.tables import shared_results

@@ -23,7 +23,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, inser
 
 from advisor import outbound
 from advisor.errors import Conflict, NotFound, Sentence, say
-from advisor.inputs import EndpointInput
+from advisor.inputs.values import EndpointInput
 from advisor.outbound import Network, Sent
 from advisor.services.calculations import Answer
 from advisor.services.pages import page

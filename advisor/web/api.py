@@ -8,11 +8,12 @@ from flask import Response, request
 from flask_smorest import Blueprint
 from marshmallow import ValidationError
 
-from advisor import answers, inputs
+from advisor.answers import assessments as answers
 from advisor.batch import FORMATS
 from advisor.domain.program import Verdict
 from advisor.errors import say
-from advisor.inputs import once, read_day, read_marketplace
+from advisor.inputs import values as inputs
+from advisor.inputs.values import once, read_day, read_marketplace
 from advisor.services.calculations import Services
 from advisor.services.pages import LONGEST
 from advisor.settings import Settings

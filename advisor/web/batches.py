@@ -10,11 +10,11 @@ from flask import Response, request, send_file
 from sqlalchemy import Connection
 from werkzeug.datastructures import MultiDict
 
-from advisor import inputs
 from advisor.batch import FORMATS, REJECTS, WORKBOOKS, scored_name
 from advisor.catalog import Catalog
 from advisor.domain.program import DEFAULT_PROGRAM
 from advisor.errors import InvalidInput, NotFound, Problem, StoreUnavailable, UnreadableInput, say
+from advisor.inputs import values as inputs
 from advisor.services import batches, idempotency
 from advisor.services.batches import Order
 from advisor.services.calculations import today

@@ -9,7 +9,7 @@ from flask import Flask, Response, abort, render_template, send_from_directory
 from flask_smorest import Api, Blueprint
 
 from advisor.catalog import Catalog
-from advisor.inputs import Value, component_schemas
+from advisor.inputs.values import Value, component_schemas
 from advisor.messages import (
     ADVICE_REASONS,
     DELIVERY_FAILURES,

@@ -5,8 +5,8 @@ from flask_smorest import Blueprint
 from marshmallow import Schema, fields
 
 from advisor.domain.program import MARKETPLACES
-from advisor.inputs import Word
-from advisor.journey_inputs import ReachRequest
+from advisor.inputs.journey import ReachRequest
+from advisor.inputs.values import Word
 from advisor.services.journey import Journey
 from advisor.settings import Settings
 from advisor.web.api import (

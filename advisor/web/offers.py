@@ -7,7 +7,8 @@ from marshmallow import Schema, fields
 from advisor.domain.listing import ELEMENTS, MEASURES
 from advisor.domain.presale import CHECKS, EVENTS, KINDS, WEEKDAYS
 from advisor.domain.program import MARKETPLACES
-from advisor.inputs import Word
+from advisor.inputs.offers import ListingCheckRequest, PreSaleRequest
+from advisor.inputs.values import Word
 from advisor.messages import (
     LISTING_REASONS,
     LISTING_VERDICTS,
@@ -19,7 +20,6 @@ from advisor.messages import (
     PRE_SALE_SKIPPED,
     PRE_SALE_VERDICTS,
 )
-from advisor.offer_inputs import ListingCheckRequest, PreSaleRequest
 from advisor.services.offers import Offers
 from advisor.settings import Settings
 from advisor.web.api import json_answer, json_body, poster

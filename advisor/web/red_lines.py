@@ -6,9 +6,9 @@ from marshmallow import Schema, fields
 
 from advisor.domain.program import MARKETPLACES
 from advisor.domain.red_lines import KINDS, SEVERITIES
-from advisor.inputs import Word
+from advisor.inputs.red_lines import PolicyCheckRequest
+from advisor.inputs.values import Word
 from advisor.messages import POLICY_PERMISSIONS, POLICY_REASONS, POLICY_UNCHECKED, POLICY_VERDICTS
-from advisor.red_line_inputs import PolicyCheckRequest
 from advisor.services.red_lines import RedLineChecks
 from advisor.settings import Settings
 from advisor.web.api import json_answer, json_body, poster

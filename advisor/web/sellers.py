@@ -5,10 +5,10 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from advisor import inputs
 from advisor.catalog import Catalog
 from advisor.domain.program import DEFAULT_PROGRAM, Verdict
 from advisor.errors import InvalidInput, Problem, say
+from advisor.inputs import values as inputs
 from advisor.services import sellers, webhooks
 from advisor.services.idempotency import Reply
 from advisor.services.keys import Caller

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection
 
-from advisor import inputs
+from advisor.inputs import values as inputs
 from advisor.services import webhooks
 from advisor.services.idempotency import Reply
 from advisor.services.keys import Caller

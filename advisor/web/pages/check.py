@@ -11,7 +11,8 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from advisor import answers, strict_json
+from advisor import strict_json
+from advisor.answers import assessments as answers
 from advisor.batch import FORMULA
 from advisor.catalog import Catalog
 from advisor.domain.program import MARKETPLACES
@@ -85,12 +86,9 @@ class _Visit:
             return self._ask(STEPS[max(STEPS.index(self._here) - 1, 0)])
         if word == "change":
             return self._ask(self.form.step_of(what), at=what)
-        if word == "add_line":
-            self.form.add_line()
-            return self._ask(PRICES, at=f"line_{self.form.lines[-1]}_category")
-        if word == "remove_line" and what in map(str, self.form.lines):
-            self.form.remove_line(int(what))
-            return self._ask(PRICES, at="line_1_category")
+        begun = self.form.press(self.go)
+        if begun is not None:
+            return self._ask(PRICES, at=begun)
         if word in ("result", "json", "csv", "share", "what_if"):
             return self._result(word)
         return self._ask(self._here)

@@ -10,7 +10,7 @@ from marshmallow import ValidationError
 
 from advisor.domain.fees import FeeSchedule
 from advisor.errors import Sentence, say
-from advisor.inputs import read_day
+from advisor.inputs.values import read_day
 from advisor.messages import CHOICES, Messages
 from advisor.web.pages.entries import Entries
 

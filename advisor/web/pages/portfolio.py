@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from advisor.catalog import Catalog
 from advisor.domain.program import DEFAULT_PROGRAM, MARKETPLACES, Verdict
 from advisor.errors import InvalidInput
-from advisor.inputs import GROUP_LONGEST
+from advisor.inputs.values import GROUP_LONGEST
 from advisor.messages import Messages
 from advisor.services import portfolio as services
 from advisor.services import sellers

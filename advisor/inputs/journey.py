@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any
 
 from advisor.catalog import Catalog
-from advisor.inputs import (
+from advisor.inputs.values import (
     AssessmentInput,
     Day,
     Facts,

@@ -5,7 +5,7 @@ from datetime import date
 from functools import lru_cache
 from typing import Any
 
-from advisor.answers import Answer, Ready, source
+from advisor.answers.assessments import Answer, Ready, source
 from advisor.domain.red_lines import (
     DOUBTFUL,
     PROHIBITED,

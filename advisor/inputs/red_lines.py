@@ -10,7 +10,7 @@ from advisor.domain.declared import Declared, Dispatch, Listing, MultiPack, Revi
 from advisor.domain.numbers import HIGHEST_AMOUNT, HIGHEST_COUNT, HIGHEST_UNITS, PPM
 from advisor.domain.red_lines import KINDS, MESSAGE, Text
 from advisor.errors import Problem, say
-from advisor.inputs import (
+from advisor.inputs.values import (
     Count,
     Day,
     Flag,
@@ -27,7 +27,7 @@ from advisor.inputs import (
     refuse,
     refuse_if_any,
 )
-from advisor.inputs import Text as ShortText
+from advisor.inputs.values import Text as ShortText
 
 LONGEST_TEXT = 100_000
 # All texts of a request together: so many are checked within seconds.

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from datetime import date
 
-from advisor import answers
-from advisor.answers import Answer, consequence, source
+from advisor.answers import assessments as answers
+from advisor.answers.assessments import Answer, consequence, source
 from advisor.catalog.programs import Check, Process, Stage
 from advisor.domain.program import Vocabulary
 from advisor.domain.reach import Reach, Reached

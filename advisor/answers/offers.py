@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from advisor.answers import Answer, bar_value, line_estimate, source
+from advisor.answers.assessments import Answer, bar_value, line_estimate, source
 from advisor.domain.assessment import Observation
 from advisor.domain.fees import FeeSchedule, LineEstimate
 from advisor.domain.formulas import INTEGERS, rate_ppm

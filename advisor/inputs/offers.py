@@ -15,7 +15,7 @@ from advisor.domain.numbers import HIGHEST_UNITS
 from advisor.domain.presale import KINDS, MEDIA, Plan
 from advisor.domain.program import Program
 from advisor.errors import Problem, say
-from advisor.inputs import (
+from advisor.inputs.values import (
     MOST_LINES,
     SELLING_PLANS,
     Count,
