@@ -116,7 +116,6 @@ TEXTS = {
     "number_of": "{number} {unit}",
     "of": "{count} of {of}",
     "product": "Product {number}: {label}",
-    "product_only": "Product {number}",
     "in_percent": "{label}, in %",
     "in_all": "{label}: of how many in all",
     "between": "between {lowest} and {highest}",

@@ -184,9 +184,9 @@ def test_a_change_leads_to_its_field(client: FlaskClient) -> None:
 
 
 def test_products_are_added_and_removed(client: FlaskClient) -> None:
-    page = send(client, EXAMPLE, "add_line")
+    page = send(client, EXAMPLE, "add:line")
     typed = fields(page) | {"line_2_category": "jewelry", "line_2_price": "10"}
-    page = send(client, typed, "remove_line:1")
+    page = send(client, typed, "remove:line:1")
     left = fields(page)
     assert left["line_1_category"] == "jewelry"
     assert left["line_1_price"] == "10"
@@ -286,7 +286,7 @@ def test_fees_alone_want_a_product(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "go", ["", "nonsense", "change:", "change:<b>", "remove_line:99", "remove_line:x", "next", "back"]
+    "go", ["", "nonsense", "change:", "change:<b>", "remove:line:99", "remove:line:x", "next", "back"]
 )
 def test_odd_buttons_break_nothing(client: FlaskClient, go: str) -> None:
     assert client.post("/", data={"go": go, "step": "<nowhere>"}).status_code in (200, 422)
@@ -298,7 +298,7 @@ def test_odd_values_break_nothing(client: FlaskClient) -> None:
         "program": "../../etc",
         "selling_plan": "gold",
         "fulfillment": "nobody",
-        "lines": "9999999",
+        "line_rows": "9999999",
         "order_defect_rate_60d_how": "sideways",
         "line_1_fulfillment": "pigeon",
         "line_x_y": "1",
@@ -480,9 +480,9 @@ def test_a_result_shows_the_other_programs_as_the_api_does(client: FlaskClient) 
 @pytest.mark.parametrize(
     "odd",
     [
-        {"go": "remove_line:1", "line_foo": "1"},
-        {"go": "remove_line:\u00b2", "line_\u00b2_x": "1"},
-        {"go": "remove_line:" + "9" * 5000},
+        {"go": "remove:line:1", "line_foo": "1"},
+        {"go": "remove:line:\u00b2", "line_\u00b2_x": "1"},
+        {"go": "remove:line:" + "9" * 5000},
         {"go": "what_if", "was": "[" * 100_000},
         {"go": "what_if", "was": '{"zz": "\\ud800"}'},
         {"go": "what_if", "was": '{"zz": "a", "zz": "b"}'},

@@ -202,7 +202,7 @@ def test_the_journey_by_keyboard(
             keyboard.go(page, "refresh")
         keyboard.fill(page, case.account | case.numbers | products[0])
     for number, product in enumerate(products[1:], 2):
-        keyboard.go(page, "add_line")
+        keyboard.go(page, "add:line")
         expect(page.locator(f"#line_{number}_category")).to_be_focused()
         keyboard.fill(page, product)
     keyboard.fill(page, case.money)

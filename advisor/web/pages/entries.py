@@ -1,21 +1,56 @@
 """What a person typed into a form, what is wrong with it, and how it was read."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from advisor.domain.fees import FeeSchedule
 from advisor.errors import Problem, Sentence, say
 from advisor.messages import Messages
 from advisor.web.pages.typed import Mistyped, read_amount, read_count, read_percent
 
+MOST_ROWS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Fields that are asked as often as somebody wants, such as those of a product.
+
+    The field `first` of row 2, with which a row begins, is named `{name}_2_{first}`. `one` says what a row is called,
+    by its {number}, and `alone` while there is no other; `add` and `remove` stand on the buttons.
+    """
+
+    name: str
+    first: str
+    one: Sentence
+    add: Sentence
+    remove: Sentence
+    alone: Sentence | None = None
+
+    @property
+    def shown(self) -> str:
+        """The hidden field that says how many rows are shown."""
+        return f"{self.name}_rows"
+
+    @property
+    def none(self) -> str:
+        """The box that says that there are none."""
+        return f"{self.name}_none"
+
+    def field(self, number: int, part: str) -> str:
+        """Name a field of a row."""
+        return f"{self.name}_{number}_{part}"
+
 
 class Entries:
     """The fields of a form as they were typed. Reading one notes what is wrong with it, or how it was read.
 
     `errors` has a sentence for each wrong field, `unsure` those that can be confirmed, `read_as` every number in the
-    reader's own way, and `pointers` the field that each place of the request's body came from.
+    reader's own way, and `pointers` the field that each place of the request's body came from. `several` are the rows
+    that it has.
     """
 
     schedule: FeeSchedule
+    several: Sequence[Rows] = ()
 
     def __init__(self, typed: Mapping[str, str], messages: Messages) -> None:
         self.typed = dict(typed)
@@ -29,6 +64,54 @@ class Entries:
     def value(self, name: str) -> str:
         """Give what was typed into a field."""
         return self.typed.get(name, "")
+
+    def numbers(self, rows: Rows) -> list[int]:
+        """Number the rows that are shown: those with anything typed, and as many as were asked for."""
+        asked = self.typed.get(rows.shown, "1")
+        most = int(asked) if asked.isascii() and asked.isdigit() and len(asked) <= 2 else 1
+        for number in range(1, MOST_ROWS + 1):
+            if any(value and name.startswith(rows.field(number, "")) for name, value in self.typed.items()):
+                most = max(most, number)
+        return list(range(1, min(max(most, 1), MOST_ROWS) + 1))
+
+    def called(self, rows: Rows, number: int) -> str:
+        """Say what a row is called."""
+        if rows.alone is not None and len(self.numbers(rows)) == 1:
+            return self.messages.say(rows.alone)
+        return self.messages.text(rows.one, {"number": number})
+
+    def has_room(self, rows: Rows) -> bool:
+        """Tell whether there can be one more."""
+        return len(self.numbers(rows)) < MOST_ROWS
+
+    def press(self, go: str) -> str | None:
+        """Add or remove a row if that is what a button says. Gives the field to go on with; None for other buttons."""
+        word, _, rest = go.partition(":")
+        name, _, given = rest.partition(":")
+        for rows in self.several:
+            numbers = self.numbers(rows)
+            if (word, name) == ("add", rows.name):
+                number = min(len(numbers) + 1, MOST_ROWS)
+                self.typed[rows.shown] = str(number)
+                return rows.field(number, rows.first)
+            if (word, name) == ("remove", rows.name) and given in map(str, numbers):
+                left = max(len(numbers) - 1, 1)
+                self._remove(rows, int(given))
+                self.typed[rows.shown] = str(left)
+                return rows.field(min(int(given), left), rows.first)
+        return None
+
+    def _remove(self, rows: Rows, number: int) -> None:
+        """Take a row away; those behind it move up."""
+        kept = {}
+        later = set(map(str, range(number + 1, MOST_ROWS + 1)))
+        for name, value in self.typed.items():
+            own, _, part = name.removeprefix(f"{rows.name}_").partition("_")
+            if not name.startswith(f"{rows.name}_") or own not in {str(number), *later}:
+                kept[name] = value
+            elif own in later:
+                kept[rows.field(int(own) - 1, part)] = value
+        self.typed = kept
 
     def count(self, name: str, missing: Sentence | None = None) -> int | None:
         """Read a whole number; an empty field is None, and wrong where `missing` says so."""

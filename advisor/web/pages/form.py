@@ -14,11 +14,10 @@ from advisor.domain.fees import FeeSchedule
 from advisor.domain.program import MARKETPLACES, Fact, Level, Metric, Program, rules_in_force
 from advisor.errors import say
 from advisor.messages import CHOICES, LABELS, PLACES, ROW_LABELS, TEXTS, Messages
-from advisor.web.pages.entries import Entries, one_of_words
+from advisor.web.pages.entries import Entries, Rows, one_of_words
 
 ACCOUNT, NUMBERS, PRICES = "account", "numbers", "prices"
 STEPS = (ACCOUNT, NUMBERS, PRICES)
-MOST_LINES = 20
 SCENARIOS = DISCOUNTS = (1, 2, 3)
 PLAN, FULFILLMENT = "selling_plan", "fulfillment"
 ASKED_FIRST = (PLAN, FULFILLMENT)
@@ -29,6 +28,9 @@ MONEY_FIELDS = ("established_in", "fixed_monthly_cost")
 LINE_AMOUNTS = ("price", "unit_cost", "fulfillment_cost", "shipping", "gift_wrap")
 LINE_RATES = ("tax_rate", "refund_rate")
 LONGEST_NAME = 60
+PRODUCTS = Rows(
+    "line", "category", say("Product {number}"), say("Add a product"), say("Remove product {number}"), say("Product")
+)
 COUNTRIES = ("US", "CA", "UK", "DE", "FR", "IT", "ES", "JP", "IN", "AU", "CN")
 
 EXAMPLE = {
@@ -119,6 +121,8 @@ def ask(program: Program, marketplace: str, day: date, fulfillment: str) -> list
 class Form(Entries):
     """A form as somebody filled it in. `read` says what it means, and what is wrong with it."""
 
+    several = (PRODUCTS,)
+
     def __init__(self, catalog: Catalog, typed: Mapping[str, str], day: date, messages: Messages) -> None:
         super().__init__(typed, messages)
         self.catalog = catalog
@@ -159,32 +163,8 @@ class Form(Entries):
 
     @property
     def lines(self) -> list[int]:
-        """Number the products that are shown: those with anything typed, and as many as were asked for."""
-        asked = self.typed.get("lines", "1")
-        most = int(asked) if asked.isascii() and asked.isdigit() and len(asked) <= 2 else 1
-        for number in range(1, MOST_LINES + 1):
-            if any(value and name.startswith(f"line_{number}_") for name, value in self.typed.items()):
-                most = max(most, number)
-        return list(range(1, min(max(most, 1), MOST_LINES) + 1))
-
-    def add_line(self) -> None:
-        """Show one product more."""
-        self.typed["lines"] = str(len(self.lines) + 1)
-
-    def remove_line(self, number: int) -> None:
-        """Take a product away; those behind it move up."""
-        kept, count = {}, len(self.lines)
-        later = set(map(str, range(number + 1, MOST_LINES + 1)))
-        for name, value in self.typed.items():
-            if name.startswith("line_"):
-                own, _, rest = name.removeprefix("line_").partition("_")
-                if own == str(number):
-                    continue
-                if own in later:
-                    kept[f"line_{int(own) - 1}_{rest}"] = value
-                    continue
-            kept[name] = value
-        self.typed = kept | {"lines": str(max(count - 1, 1))}
+        """Number the products that are shown."""
+        return self.numbers(PRODUCTS)
 
     def step_of(self, name: str) -> str:
         """Say on which page a field is asked."""
@@ -200,7 +180,7 @@ class Form(Entries):
         if NUMBERS in steps:
             names.update(name for question in self.questions for name in question.fields)
         if PRICES in steps:
-            names.update(MONEY_FIELDS, ["lines"], *(self.line_fields(number) for number in self.lines))
+            names.update(MONEY_FIELDS, [PRODUCTS.shown], *(self.line_fields(number) for number in self.lines))
         return names
 
     def hidden(self, steps: tuple[str, ...]) -> dict[str, str]:
@@ -471,7 +451,7 @@ class Form(Entries):
         """List the errors in the order of the form: field, what it is about, and the error."""
         about = {name: self.messages.text(one.label) for one in self.questions for name in one.fields}
         for number in self.lines:
-            product = self.messages.text(TEXTS["product_only"], {"number": number})
+            product = self.messages.text(PRODUCTS.one, {"number": number})
             about |= dict.fromkeys(self.line_fields(number), product)
         place = {name: index for index, name in enumerate([*ACCOUNT_FIELDS, *about, *MONEY_FIELDS])}
         in_order = sorted(self.errors.items(), key=lambda one: place.get(one[0], len(place)))
