@@ -169,6 +169,12 @@ class Catalog:
                     if threshold.validity.end is None:
                         place = f"{criterion.id} in {', '.join(sorted(threshold.marketplaces))}"
                         yield Confirmation(f"programs/{name}.toml", place, _last_read(threshold.bar.sources))
+            for scale in self.program(name).scales:
+                if scale.validity.end is None:
+                    places = ", ".join(sorted(scale.marketplaces))
+                    for band in scale.bands:
+                        place = f"{scale.fact.key} {band.key} in {places}"
+                        yield Confirmation(f"programs/{name}.toml", place, _last_read(band.sources))
         for line in self.red_lines.rules:
             for part in line.blocks:
                 if part.validity.end is None:

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from advisor.catalog.tables import Table, check_sequence
 from advisor.domain.advice import CitedShare
 from advisor.domain.program import (
     MARKETPLACES,
+    Band,
     Bar,
     Criterion,
     Fact,
@@ -14,7 +16,9 @@ from advisor.domain.program import (
     Level,
     Metric,
     Note,
+    OtherEnds,
     Program,
+    Scale,
     Threshold,
     Vocabulary,
 )
@@ -23,6 +27,8 @@ from advisor.domain.sources import Source
 STAGES = ("registration", "listing", "order-processing", "logistics", "after-sales")
 SEGMENTS = ("seller_fulfilled", "amazon_fulfilled", "business")
 COMPARISONS = ("below", "at_most", "at_least", "above", "equals")
+BASES = ("official", "guideline")
+COLORS = ("red", "yellow", "green")
 
 Sources = Mapping[str, Source]
 
@@ -159,6 +165,7 @@ def read_program(top: Table, name: str, vocabulary: Vocabulary, sources: Sources
     if top.text("program") != name:
         top.problem("program", f"found {top.text('program')!r}; it is the file's own name, {name!r}")
     criteria = [_criterion(table, vocabulary, sources) for table in top.tables("criterion", name_by="id")]
+    scales = [_scale(table, vocabulary, sources) for table in top.tables("scale")]
     notes = []
     for table in top.tables("note"):
         note = Note(frozenset(table.words("marketplaces", MARKETPLACES)), table.text("text"), table.sources(sources))
@@ -167,7 +174,8 @@ def read_program(top: Table, name: str, vocabulary: Vocabulary, sources: Sources
     ids = [criterion.id for criterion in criteria]
     for repeated in sorted({one for one in ids if ids.count(one) > 1}):
         top.problem(f"criterion[{repeated}]", "this id stands twice; each criterion has its own")
-    program = Program(name, top.text("title"), top.text("summary"), tuple(criteria), tuple(notes))
+    _check_scales(top, criteria, scales)
+    program = Program(name, top.text("title"), top.text("summary"), tuple(criteria), tuple(notes), tuple(scales))
     top.close()
     return program
 
@@ -207,7 +215,7 @@ def _threshold(table: Table, subject: Metric | Fact, sources: Sources) -> Thresh
         marketplaces=frozenset(table.words("marketplaces", MARKETPLACES)),
         validity=table.validity(),
         level=level,
-        basis=table.choice("basis", ("official", "guideline")),
+        basis=table.choice("basis", BASES),
         bar=_bar(table, subject, sources),
         minimum_volume=table.integer("minimum_volume", 1, 10**9) if table.has("minimum_volume") else None,
         consequence=table.text("consequence") if level is Level.REQUIRED else table.text_or_none("consequence"),
@@ -244,6 +252,89 @@ def _bar(table: Table, subject: Metric | Fact, sources: Sources) -> Bar:
     else:
         value = table.day("value")
     return Bar(comparison, value, cited, note)
+
+
+def _scale(table: Table, vocabulary: Vocabulary, sources: Sources) -> Scale:
+    facts = {key: fact for key, fact in vocabulary.facts.items() if fact.kind == "integer"}
+    fact = facts[table.choice("fact", facts)]
+    marketplaces = frozenset(table.words("marketplaces", MARKETPLACES))
+    bands = tuple(_band(each, fact, sources) for each in table.tables("band", name_by="key"))
+    keys = [band.key for band in bands]
+    for repeated in sorted({one for one in keys if keys.count(one) > 1}):
+        table.problem(f"band[{repeated}]", "this key stands twice; each band has its own")
+    lowest, highest = fact.lowest or 0, fact.highest or 0
+    due = lowest
+    for band in bands:
+        if band.lowest != due:
+            wrong = "overlaps the band before it" if band.lowest < due else "leaves a gap before it"
+            table.problem(f"band[{band.key}].from", f"found {band.lowest}, which {wrong}; this band starts at {due}")
+        due = band.highest + 1
+    if due != highest + 1:
+        found = f"they end at {due - 1}" if bands else "there is none"
+        table.problem("band", f"{found}; the bands of {fact.key} go from {lowest} to {highest}, the worst first")
+    scale = Scale(fact, marketplaces, table.validity(), bands)
+    table.close()
+    return scale
+
+
+def _band(table: Table, fact: Fact, sources: Sources) -> Band:
+    def ends(of: Table) -> tuple[int, int]:
+        first, last = (of.integer(key, fact.lowest or 0, fact.highest or 0) for key in ("from", "to"))
+        if last < first:
+            of.problem("to", f"found {last}, which is below its `from` {first}")
+        return first, last
+
+    also = []
+    for block in table.tables("also_published"):
+        also.append(OtherEnds(*ends(block), block.text_or_none("note"), block.sources(sources)))
+        block.close()
+    first, last = ends(table)
+    band = Band(
+        key=table.text("key"),
+        label=table.text("label"),
+        color=table.choice("color", COLORS),
+        lowest=first,
+        highest=last,
+        consequence=table.text("consequence"),
+        basis=table.choice("basis", BASES),
+        note=table.text_or_none("note"),
+        also_published=tuple(also),
+        sources=table.sources(sources),
+    )
+    table.close()
+    return band
+
+
+def _check_scales(top: Table, criteria: Sequence[Criterion], scales: Sequence[Scale]) -> None:
+    """Note where scales of a fact overlap, leave out a threshold on it, or have no edge where it divides."""
+    for fact in dict.fromkeys(scale.fact for scale in scales):
+        for place in MARKETPLACES:
+            here = [one for one in scales if one.fact is fact and place in one.marketplaces]
+            check_sequence(top, f"scale of {fact.key}, {place}", here)
+            for criterion in criteria:
+                for block in criterion.thresholds if criterion.subject is fact else ():
+                    if place in block.marketplaces:
+                        _check_threshold(top, f"criterion[{criterion.id}]", place, block, here)
+
+
+def _check_threshold(top: Table, key: str, place: str, block: Threshold, scales: Sequence[Scale]) -> None:
+    """Compare one threshold with the scales of its fact at one marketplace."""
+    first, last = block.validity.start, block.validity.end or date.max
+    holding = [one for one in scales if one.validity.start <= last and first <= (one.validity.end or date.max)]
+    if not any(one.validity.covers(first) for one in holding) or not any(one.validity.covers(last) for one in holding):
+        until = block.validity.end or "further notice"
+        top.problem(key, f"{place}: no [[scale]] covers this threshold from {first} until {until}")
+    bar = block.bar
+    if bar.value is None:
+        return
+    for scale in holding:
+        edges = [band.lowest for band in scale.bands[1:]]
+        first_met = {"at_least": bar.number, "above": bar.number + 1}.get(bar.comparison or "")
+        if first_met not in edges:
+            allowed = ", ".join(map(str, edges))
+            top.problem(
+                key, f"{place}: {bar.comparison} {bar.value} does not divide the bands; at_least is one of {allowed}"
+            )
 
 
 def read_process(top: Table, vocabulary: Vocabulary, sources: Sources, programs: Sequence[str]) -> Process:

@@ -13,6 +13,7 @@ from advisor.domain import formulas
 from advisor.domain.formulas import INTEGERS, Allowance
 from advisor.domain.numbers import PPB, PPM, half_up
 from advisor.domain.program import (
+    Band,
     Bar,
     Criterion,
     Fact,
@@ -21,6 +22,7 @@ from advisor.domain.program import (
     Outcome,
     Program,
     Rule,
+    Scale,
     Threshold,
     Verdict,
     rules_in_force,
@@ -68,11 +70,21 @@ class Headroom:
     ppm: int | None
 
 
+class InBand(NamedTuple):
+    """The band that a value lies in, the next ones, and how many points lead into each; None at an end."""
+
+    band: Band
+    better: Band | None
+    to_better: int | None
+    worse: Band | None
+    to_worse: int | None
+
+
 class Finding(NamedTuple):
     """One criterion's result. A dozen are made for every account: a tuple takes a third of a dataclass's time.
 
     `observed` is what was read (None when unknown or derived); `between` are the bounds, as (count, of), of a defect
-    rate known only by its components; `recovery` counts clean further orders.
+    rate known only by its components; `recovery` counts clean further orders; `band` is there for a fact with a scale.
     """
 
     rule: Rule
@@ -84,6 +96,7 @@ class Finding(NamedTuple):
     recovery: int | None = None
     score: int | None = None
     also_published: tuple[tuple[Bar, Outcome], ...] = ()
+    band: InBand | None = None
 
     @property
     def required(self) -> bool:
@@ -149,17 +162,17 @@ class _Reading(NamedTuple):
 def _readings(program: Program, marketplace: str, as_of: date, used: FactValue | None) -> tuple[_Reading, ...]:
     """Work out what the rules of that marketplace and day read of an account that uses these fulfillment channels."""
     rules = rules_in_force(program, marketplace, as_of)
-    return tuple(_reading(rule.criterion, rule.threshold, used) for rule in rules)
+    return tuple(_reading(rule.criterion, rule.threshold, rule.scale, used) for rule in rules)
 
 
 @lru_cache(maxsize=4096)
-def _reading(criterion: Criterion, threshold: Threshold, used: FactValue | None) -> _Reading:
+def _reading(criterion: Criterion, threshold: Threshold, scale: Scale | None, used: FactValue | None) -> _Reading:
     """Work out what one rule reads, once for all the days it is in force: what is known of a rule is kept by the rule.
 
     Its own window comes before one for every window, and its own segment before the whole account, which stands for a
     fulfillment segment unless the account uses both channels, and never for business.
     """
-    rule, subject = Rule(criterion, threshold), criterion.subject
+    rule, subject = Rule(criterion, threshold, scale), criterion.subject
     if isinstance(subject, Fact):
         return _Reading(rule)
     segments = [criterion.segment]
@@ -223,6 +236,23 @@ def _judge_fact(rule: Rule, fact: Fact, value: FactValue | None) -> Finding:
         headroom=room,
         score=100 if met else 0,
         also_published=also,
+        band=None if rule.scale is None or not isinstance(value, int) else in_band(rule.scale, value),
+    )
+
+
+def in_band(scale: Scale, value: int) -> InBand:
+    """Find the band that a value lies in, and how far the next ones are."""
+    bands = scale.bands
+    place = next(index for index, band in enumerate(bands) if value <= band.highest)
+    band = bands[place]
+    worse = bands[place - 1] if place > 0 else None
+    better = bands[place + 1] if place + 1 < len(bands) else None
+    return InBand(
+        band,
+        better,
+        None if better is None else better.lowest - value,
+        worse,
+        None if worse is None else value - worse.highest,
     )
 
 

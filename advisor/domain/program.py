@@ -144,11 +144,48 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class OtherEnds:
+    """A band as another source prints it."""
+
+    lowest: int
+    highest: int
+    note: str | None
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Band:
+    """A stretch of a fact's values, both ends included, that is published under a name, and what follows in it."""
+
+    key: str
+    label: str
+    color: str
+    lowest: int
+    highest: int
+    consequence: str
+    basis: str
+    note: str | None
+    also_published: tuple[OtherEnds, ...]
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scale:
+    """The bands of a fact, from the worst to the best: they follow each other and leave out none of its values."""
+
+    fact: Fact
+    marketplaces: frozenset[str]
+    validity: Validity
+    bands: tuple[Band, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Rule:
-    """A criterion with the threshold that holds at one marketplace on one day."""
+    """A criterion with the threshold that holds at one marketplace on one day, and the scale of the fact it reads."""
 
     criterion: Criterion
     threshold: Threshold
+    scale: Scale | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -160,6 +197,7 @@ class Program:
     summary: str
     criteria: tuple[Criterion, ...]
     notes: tuple[Note, ...]
+    scales: tuple[Scale, ...] = ()
 
     @property
     def marketplaces(self) -> tuple[str, ...]:
@@ -181,10 +219,15 @@ def rules_in_force(program: Program, marketplace: str, day: date) -> tuple[Rule,
         blocks = [block for block in criterion.thresholds if marketplace in block.marketplaces]
         threshold = in_force(blocks, day)
         if threshold is not None:
-            rules.append(Rule(criterion, threshold))
+            rules.append(Rule(criterion, threshold, _scale(program, criterion, marketplace, day)))
     if not any(rule.threshold.level is Level.REQUIRED for rule in rules):
         return ()
     return tuple(rules)
+
+
+def _scale(program: Program, criterion: Criterion, marketplace: str, day: date) -> Scale | None:
+    scales = [one for one in program.scales if one.fact is criterion.subject and marketplace in one.marketplaces]
+    return in_force(scales, day)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
