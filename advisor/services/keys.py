@@ -230,7 +230,7 @@ def _fingerprint(secret: bytes) -> str:
 
 
 def _digest(secret: bytes, random: str) -> str:
-    return hmac.new(secret, f"api key {random}".encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(secret, f"api key {random}".encode(), "sha256").hex()
 
 
 def _check(body: str) -> str:

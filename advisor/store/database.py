@@ -8,15 +8,15 @@ so that a fault of the network is an answer soon.
 import secrets
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, text
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy import Connection, Engine, Executable, Table, create_engine, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -38,6 +38,9 @@ FULL = {"53100"}  # PostgreSQL's disk_full
 PASSING = ("40", "53", "55P03", "57", "08")
 NO_SUCH_TABLE = {"42P01", "42703", "3F000"}
 DAMAGED = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
+# An insert that says what becomes of a row with its key: SQLAlchemy has one for each database, used alike.
+INSERTS: dict[str, Callable[[Table], sqlite.Insert | postgresql.Insert]]
+INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 TOO_BUSY = say("The database cannot be reached or is too busy. Try again soon.")
 # What a URL may begin with, and the driver that is used for it: of others the faults would not be understood.
 DRIVERS = {"sqlite": "sqlite", **dict.fromkeys(("postgres", "postgresql", "postgresql+psycopg"), "postgresql+psycopg")}
@@ -52,7 +55,6 @@ class Database:
         # Threads of one process wait here for their turn to write: SQLite would have them sleep and look again.
         self._writes = Lock()
         self.engine = self._engine(pool_size)
-        self._writer = self.engine.execution_options(writes=True)
 
     def _engine(self, pool_size: int) -> Engine:
         common: dict[str, Any] = {
@@ -74,17 +76,8 @@ class Database:
                 ) from None
             except ArgumentError:
                 raise _refused() from None
-        engine = create_engine(self.url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}, **common)
-        event.listen(engine, "do_connect", self._keep_private)
-        event.listen(engine, "connect", _open_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-        return engine
-
-    def _keep_private(self, *_: object) -> None:
-        """See that the file which SQLite would make, and those that it puts beside it, are only its owner's to read."""
-        if self.path is not None:
-            with suppress(OSError):  # SQLite says itself what is wrong
-                make_private_file(self.path)
+        path = Path(self.url.database or "").absolute()
+        return create_engine(self.url, creator=lambda: _open_sqlite(path), **common)
 
     @property
     def path(self) -> Path | None:
@@ -94,7 +87,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Read in one transaction. Raises StoreUnavailable."""
-        with faults(), self.engine.connect() as connection, connection.begin():
+        with faults(), self._begun("BEGIN") as connection:
             yield connection
 
     @contextmanager
@@ -103,7 +96,15 @@ class Database:
 
         On SQLite it waits its turn first, so that what is read in it stays true until it is committed.
         """
-        with faults(), self._turn(), self._writer.begin() as connection:
+        with faults(), self._turn(), self._begun("BEGIN IMMEDIATE") as connection:
+            yield connection
+
+    @contextmanager
+    def _begun(self, on_sqlite: str) -> Iterator[Connection]:
+        """Begin a transaction, on SQLite by a statement: with a listener to `begin`, every statement asks for more."""
+        with self.engine.connect() as connection, connection.begin():
+            if self.is_sqlite:
+                connection.exec_driver_sql(on_sqlite)
             yield connection
 
     @contextmanager
@@ -161,9 +162,12 @@ def _fault(error: DBAPIError) -> AdvisorError | None:
 
 def insert_new(connection: Connection, table: Table, values: Mapping[str, object]) -> bool:
     """Insert a row unless there is one with its key, also one that is being inserted just now; says whether it was."""
-    make = sqlite_insert if connection.dialect.name == "sqlite" else postgresql_insert
-    new = make(table).values(dict(values)).on_conflict_do_nothing().returning(*table.primary_key)
-    return connection.execute(new).first() is not None
+    return connection.execute(_insert_new(connection.dialect.name, table), values).first() is not None
+
+
+@cache
+def _insert_new(dialect: str, table: Table) -> Executable:
+    return INSERTS[dialect](table).on_conflict_do_nothing().returning(*table.primary_key)
 
 
 def now_ms() -> int:
@@ -212,8 +216,11 @@ def _refused() -> AdvisorError:
     )
 
 
-def _open_sqlite(connection: sqlite3.Connection, record: object) -> None:
-    connection.isolation_level = None  # transactions are begun below, not by the driver's guess
+def _open_sqlite(path: Path) -> sqlite3.Connection:
+    with suppress(OSError):  # SQLite says itself what is wrong
+        make_private_file(path)  # as are then the files that SQLite puts beside it
+    # Transactions are begun above, not by the driver's guess; one thread at a time has the connection, not always one.
+    connection = sqlite3.connect(path, BUSY_TIMEOUT_MS / 1000, isolation_level=None, check_same_thread=False)
     for pragma in (
         "journal_mode = WAL",
         f"busy_timeout = {BUSY_TIMEOUT_MS}",
@@ -222,8 +229,4 @@ def _open_sqlite(connection: sqlite3.Connection, record: object) -> None:
         "secure_delete = ON",
     ):
         connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("writes")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    return connection
