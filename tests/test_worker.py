@@ -292,6 +292,7 @@ def test_a_batch_whose_program_is_gone_fails_at_once(
 def test_a_fault_of_database_or_disk_fails_no_batch(
     workspace: Any, database: Database, make_worker: Callable[..., Worker], clock: Clock, monkeypatch: Any, fault: Any
 ) -> None:
+    monkeypatch.setattr(batches, "MOST_ATTEMPTS", 3)
     batch = send(workspace)
 
     def fails(*_: Any) -> Any:
