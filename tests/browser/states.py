@@ -18,6 +18,36 @@ SUBMIT = """([address, fields]) => {
   HTMLFormElement.prototype.submit.call(form);
 }"""
 MISSED = {"late_shipment_rate_30d_count": "90", "order_defect_rate_60d_count": "40"}
+# Facts of every kind, in lists with some rows, and mistakes in them.
+RED_LINES = {
+    "marketplace": "DE",
+    "text": "Please leave us a five star review.",
+    "buyer_data_kept_days": "90",
+    "review_requests_none": "true",
+    "dispatches_1_category": "books",
+    "dispatches_1_confirmed_on": "2026-11-02",
+    "dispatches_2_category": "video_games",
+    "dispatches_2_confirmed_on": "2026-11-02",
+    "dispatches_2_dispatched_on": "2026-11-10",
+    "dispatches_2_holidays": "2026-11-03, 2026-11-04",
+    "shipping_1_charged": "12,50",
+    "shipping_1_carrier_standard": "5",
+    "multi_packs_1_price": "30",
+    "multi_packs_1_units": "3",
+    "multi_packs_1_single_price": "9.50",
+    "listings_1_asin": "B000EXAMPL",
+    "listings_1_gtin": "4006381333931",
+    "media_pre_sales_dvd": "true",
+    "third_party_trademarks": "Acme",
+}
+RED_LINES_WRONG = {
+    "review_requests_2_count": "many",
+    "dispatches_1_category": "",
+    "dispatches_2_holidays": "soon",
+    "shipping_1_charged": "1,234",
+    "multi_packs_1_price": "",
+    "media_pre_sales_none": "true",
+}
 SELLERS: dict[str, dict[str, Any]] = {
     "A-1": {"name": "Office & more", "groups": ["north", "paper"]},
     "A-2": {"name": None, "groups": []},

@@ -8,7 +8,17 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenPage
 from tests.browser.ground import Look, Site, no_sideways_scroll, no_violations
-from tests.browser.states import MISSED, SELLERS, example, good_in_every_look, keep_sellers, sign_in, submit
+from tests.browser.states import (
+    MISSED,
+    RED_LINES,
+    RED_LINES_WRONG,
+    SELLERS,
+    example,
+    good_in_every_look,
+    keep_sellers,
+    sign_in,
+    submit,
+)
 
 PAGES = {
     "/": 200,
@@ -46,6 +56,8 @@ STATES = {
     "in a frame": ("/embed?view=compact", example(**MISSED), "result", 200),
     "shared": ("/", example(), "share", 201),
     "wrong": ("/?view=compact", example(line_1_price="", late_shipment_rate_30d_of="?"), "result", 422),
+    "red lines": ("/checks/red-lines", RED_LINES, "check", 200),
+    "wrong red lines": ("/checks/red-lines", RED_LINES | RED_LINES_WRONG, "check", 422),
     "wrong in a frame": ("/embed", example(line_1_price="1,234"), "result", 422),
 }
 SHOWS = {

@@ -16,7 +16,7 @@ from advisor.services.journey import Journey
 from advisor.services.offers import Offers
 from advisor.web.pages.entries import one_of_words
 from advisor.web.pages.form import COUNTRIES, categories_of
-from advisor.web.pages.plain import Field, Group, PlainForm
+from advisor.web.pages.plain import NOT_KNOWN, Field, Group, PlainForm
 from advisor.web.pages.shell import language, page
 from advisor.web.stored import Workspaces
 
@@ -27,7 +27,6 @@ PLACE = Field(
     "/marketplace",
     choices=tuple((one, PLACES[one]) for one in MARKETPLACES),
 )
-NOT_KNOWN = say("I do not know")
 _COLON = re.compile("[:\uff1a]")
 
 PRE_SALE_EXAMPLE = {
@@ -251,8 +250,9 @@ def sent(most: int, example: dict[str, str]) -> tuple[dict[str, str], str]:
 
 
 def asked(form: PlainForm, go: str, ask: Any) -> Any:
-    """Ask the service what the form means; None where nothing was asked, or something is wrong."""
+    """Ask the service what the form means; None where another button was pressed, or something is wrong."""
     if go != "check":
+        form.at = form.press(go) or ""
         return None
     body = form.read()
     if form.errors:

@@ -1,10 +1,10 @@
-"""Forms of one page: a list of fields, each of which knows its place in the body of the API request."""
+"""Forms of one page: groups of fields, each of which knows its place in the body of the API request."""
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 from marshmallow import ValidationError
 
@@ -12,10 +12,12 @@ from advisor.domain.fees import FeeSchedule
 from advisor.errors import Sentence, say
 from advisor.inputs.values import read_day
 from advisor.messages import CHOICES, Messages
-from advisor.web.pages.entries import Entries
+from advisor.web.pages.entries import Entries, Rows
 
 UNKNOWN = "unknown"
 YES_NO = ("true", "false")
+NOT_KNOWN = say("I do not know")
+_IN_CODES = re.compile(r"[\s-]+")
 _DAYS = re.compile(r"[\s,;、]+")
 
 
@@ -23,8 +25,10 @@ _DAYS = re.compile(r"[\s,;、]+")
 class Field:
     """One field: its name, what it is read as, its label, and the JSON pointer to where it goes.
 
-    `kind` is count, percent, amount, day, days, text, long (text of several lines), lines (a list, one a line), yes_no
-    or choice. `needed` is said where it is left empty; without it, what is empty is unknown and left out.
+    `kind` is count, percent, amount, day, days, text, name (a text without the blanks around it), code (a name in
+    capitals, without blanks and hyphens), long (text of several lines), lines (a list, one a line), yes_no, choice or
+    words (a list of choices, each with a box). `needed` is said where it is left empty; without it, what is empty is
+    unknown and left out.
     """
 
     name: str
@@ -36,18 +40,41 @@ class Field:
     needed: Sentence | None = None
     empty: Sentence | None = None
 
+    @property
+    def none(self) -> str:
+        """The box of a list of choices that says that it is none of them."""
+        return f"{self.name}_none"
+
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Fields that stand together, under a heading; `in_rows` puts short ones beside each other."""
+    """Fields that stand together, under a heading; `in_rows` puts short ones beside each other.
+
+    `folds`: it is closed until something in it was typed. With `rows` the fields are asked again for each entry of the
+    list at `pointer`; the names and pointers of the fields are then those within an entry.
+    """
 
     title: Sentence | None
     fields: tuple[Field, ...]
     in_rows: bool = True
+    hint: Sentence | None = None
+    folds: bool = False
+    rows: Rows | None = None
+    pointer: str = ""
+
+
+class Place(NamedTuple):
+    """Where a field stands: what it is about, the row or fact that it is a part of, and the element to link to."""
+
+    about: str
+    part_of: str
+    anchor: str
 
 
 class PlainForm(Entries):
-    """A form of groups of fields, as somebody filled it in."""
+    """A form of groups of fields, as somebody filled it in. `at` is the field to go on with."""
+
+    at = ""
 
     def __init__(
         self, groups: Sequence[Group], typed: Mapping[str, str], messages: Messages, schedule: FeeSchedule
@@ -55,26 +82,106 @@ class PlainForm(Entries):
         super().__init__(typed, messages)
         self.groups = groups
         self.schedule = schedule
+        self.several = tuple(group.rows for group in groups if group.rows is not None)
 
-    @property
-    def fields(self) -> list[Field]:
-        """All fields, in order."""
-        return [field for group in self.groups for field in group.fields]
+    # What is shown
 
     def options(self, field: Field) -> list[tuple[str, str]]:
         """List the answers to choose from, in the reader's language; the first is what stands there at first."""
         several = field.choices or tuple((word, CHOICES[word]) for word in (UNKNOWN, *YES_NO))
         return [(value, self.messages.text(words)) for value, words in several]
 
+    def boxes(self, field: Field) -> list[tuple[str, str]]:
+        """List the boxes of a list of choices: their names, and what they say."""
+        return [(f"{field.name}_{value}", words) for value, words in self.options(field)]
+
+    def in_row(self, group: Group, number: int) -> list[Field]:
+        """List the fields of a row."""
+        assert group.rows is not None
+        return [replace(field, name=group.rows.field(number, field.name)) for field in group.fields]
+
+    def opens(self, group: Group) -> bool:
+        """Tell whether a group that folds is open: something in it was typed, is wrong, or is gone on with."""
+        names = {name for name, _ in self._places(group)}
+        more = group.rows is not None and len(self.numbers(group.rows)) > 1
+        return more or any(self._is_typed(name) or name in self.errors or name == self.at for name in names)
+
+    def origin(self, pointer: str) -> Place | None:
+        """Say where what stands at a place of the body was typed."""
+        return self.places.get(self._field_of(pointer))
+
+    @property
+    def places(self) -> dict[str, Place]:
+        """Say where each field stands, in the order of the page."""
+        return {name: place for group in self.groups for name, place in self._places(group)}
+
+    def _places(self, group: Group) -> Iterator[tuple[str, Place]]:
+        if group.rows is None:
+            for field in group.fields:
+                yield from self._places_of(field)
+            return
+        yield group.rows.none, Place(self.messages.say(group.title or ""), "", group.rows.none)
+        for number in self.numbers(group.rows):
+            row = self.called(group.rows, number)
+            for field in self.in_row(group, number):
+                about = self.messages.say(say("{row}, {label}", row=row, label=field.label))
+                for name, _ in self._places_of(field):
+                    yield name, Place(about, row, f"{group.rows.name}_{number}")
+
+    def _places_of(self, field: Field) -> Iterator[tuple[str, Place]]:
+        label = self.messages.say(field.label)
+        if field.kind != "words":
+            yield field.name, Place(label, label, field.name)
+            return
+        for name, words in self.boxes(field):
+            yield name, Place(label, self.messages.say(say("{row}, {label}", row=label, label=words)), name)
+        yield field.none, Place(label, label, field.none)
+
+    def _is_typed(self, name: str) -> bool:
+        return self.value(name).strip() not in ("", UNKNOWN)
+
+    def in_order(self) -> list[tuple[str, str, str]]:
+        """List the errors in the order of the form: field, what it is about, and the error."""
+        places = self.places
+        order = {name: index for index, name in enumerate(places)}
+        in_order = sorted(self.errors.items(), key=lambda one: order.get(one[0], len(order)))
+        return [(name, places[name].about if name in places else "", words) for name, words in in_order]
+
+    # What it means
+
     def read(self) -> dict[str, Any]:
         """Read every field into the body of a request; `errors` holds what is wrong."""
         body: dict[str, Any] = {}
-        for field in self.fields:
-            value = self._read(field)
-            self.pointers[field.pointer] = field.name
-            if value is not None:
-                _put(body, field.pointer, value)
+        for group in self.groups:
+            if group.rows is not None:
+                _put(body, group.pointer, self._read_rows(group, group.rows))
+                continue
+            for field in group.fields:
+                self.pointers[field.pointer] = field.name
+                _put(body, field.pointer, self._read(field))
         return body
+
+    def _read_rows(self, group: Group, rows: Rows) -> list[dict[str, Any]] | None:
+        """Read the rows in which something was typed; None where there is none, unless somebody says so."""
+        entries: list[dict[str, Any]] = []
+        for number in self.numbers(rows):
+            fields = self.in_row(group, number)
+            if not any(self._is_typed(name) for field in fields for name, _ in self._places_of(field)):
+                continue
+            entry: dict[str, Any] = {}
+            for field in fields:
+                self.pointers[f"{group.pointer}/{len(entries)}{field.pointer}"] = field.name
+                _put(entry, field.pointer, self._read(field))
+            entries.append(entry)
+        return self._or_none(rows.none, entries)
+
+    def _or_none(self, box: str, entries: list[Any]) -> list[Any] | None:
+        """Give a list; an empty one only where a box says that there is nothing, for else it is unknown."""
+        if not self._is_typed(box):
+            return entries or None
+        if entries:
+            self.refuse(box, say("You say that there are none, and give some. Untick this, or empty what you typed."))
+        return entries
 
     def _read(self, field: Field) -> Any:
         numbers: dict[str, Callable[[str, Sentence | None], Any]] = {
@@ -84,6 +191,8 @@ class PlainForm(Entries):
         }
         if field.kind in numbers:
             return numbers[field.kind](field.name, field.needed)
+        if field.kind == "words":
+            return self._ticked(field)
         given = self.value(field.name)
         if field.kind not in ("text", "long"):
             given = given.strip()
@@ -95,6 +204,15 @@ class PlainForm(Entries):
             return None
         return self._word(field, given)
 
+    def _ticked(self, field: Field) -> list[str] | None:
+        found: list[str] = []
+        for (word, _), (name, _) in zip(field.choices, self.boxes(field), strict=True):
+            if self._is_typed(name):
+                self.pointers[f"{field.pointer}/{len(found)}"] = name
+                found.append(word)
+        self.pointers[field.pointer] = field.none
+        return self._or_none(field.none, found)
+
     def _word(self, field: Field, given: str) -> Any:
         if field.kind == "yes_no":
             return given == "true"
@@ -102,6 +220,8 @@ class PlainForm(Entries):
             return self._day(field.name, given)
         if field.kind == "days":
             return [self._day(field.name, one) for one in _DAYS.split(unicodedata.normalize("NFKC", given)) if one]
+        if field.kind == "code":
+            return _IN_CODES.sub("", unicodedata.normalize("NFKC", given)).upper()
         if field.kind == "lines":
             return [line.strip() for line in given.splitlines() if line.strip()]
         return given.replace("\r\n", "\n") if field.kind == "long" else given
@@ -113,16 +233,11 @@ class PlainForm(Entries):
             self.refuse(name, say("Type a date as year, month and day, such as 2026-11-25."))
             return None
 
-    def in_order(self) -> list[tuple[str, str, str]]:
-        """List the errors in the order of the form: field, what it is about, and the error."""
-        labels = {field.name: self.messages.say(field.label) for field in self.fields}
-        place = {name: index for index, name in enumerate(labels)}
-        in_order = sorted(self.errors.items(), key=lambda one: place.get(one[0], len(place)))
-        return [(name, labels.get(name, ""), words) for name, words in in_order]
-
 
 def _put(body: dict[str, Any], pointer: str, value: Any) -> None:
-    """Put a value where a JSON pointer says; numbers in it are places of lists, which grow in order."""
+    """Put a value where a JSON pointer says; None is left out. Numbers are places of lists, which grow in order."""
+    if value is None:
+        return
     at: Any = body
     *parents, last = pointer.removeprefix("/").split("/")
     for index, key in enumerate(parents):
