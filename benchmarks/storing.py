@@ -16,7 +16,7 @@ from api import BODIES, HEADERS, bodies, cpu_seconds, in_a_process, load, served
 from measure import ratios, spread, table, take_turns, verdict
 
 from advisor.catalog import Catalog
-from advisor.inputs.values import read_seller
+from advisor.inputs.sellers import read_seller
 from advisor.services import keys
 from advisor.services.sellers import put
 from advisor.store import schema

@@ -47,7 +47,7 @@ from advisor.batch.scoring import Job, score
 from advisor.catalog import Catalog
 from advisor.cli import background
 from advisor.errors import StoreUnavailable
-from advisor.inputs.values import EndpointInput
+from advisor.inputs.webhooks import EndpointInput
 from advisor.services import batches as batch_service
 from advisor.services import keys, webhooks
 from advisor.store import schema

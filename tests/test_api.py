@@ -18,7 +18,7 @@ from werkzeug.test import TestResponse
 
 from advisor.catalog import Catalog
 from advisor.domain.program import MARKETPLACES
-from advisor.inputs.values import MOST_LINES
+from advisor.inputs.fees import MOST_LINES
 from advisor.logs import HANDLER
 from advisor.messages import ADVICE_REASONS, DELIVERY_FAILURES, ERROR_CODES, REASONS, TREND_REASONS, WARNINGS
 from advisor.settings import Settings
@@ -478,7 +478,7 @@ def test_the_published_lists_name_every_code_that_the_source_can_give() -> None:
     """Reasons, warnings and errors are closed lists: what is raised is listed."""
     source = Path(create_app.__code__.co_filename).parent.parent
     raised, failures = set(), set()
-    for folder in ("", "web", "services", "batch"):
+    for folder in ("", "inputs", "web", "services", "batch"):
         for path in sorted((source / folder).glob("*.py")):
             text = path.read_text(encoding="utf-8")
             kinds = "refuse|Refusal|UnreadableInput|InputTooLarge|Conflict"
@@ -968,7 +968,7 @@ def test_logs_are_json_lines_that_never_hold_what_was_sent(
     def fail(*_: Any) -> None:
         raise ValueError(f"cannot use {CANARY}")
 
-    monkeypatch.setattr("advisor.inputs.values.read_assessment", fail)
+    monkeypatch.setattr("advisor.services.calculations.read_assessment", fail)
     answers.append(client.post("/v1/assessments", json=good, headers={"X-Request-Id": "request-0500"}))
     assert answers[-1].status_code == 500
 

@@ -13,9 +13,12 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from advisor import strict_json
-from advisor.inputs.values import MOST_ITEMS, MOST_LINES, MOST_OBSERVATIONS, MOST_PROBLEMS
+from advisor.inputs.accounts import MOST_OBSERVATIONS
+from advisor.inputs.assessments import MOST_ITEMS
+from advisor.inputs.fees import MOST_LINES
 from advisor.messages import ERROR_CODES
 from advisor.settings import Settings
+from advisor.strict_json import MOST_PROBLEMS
 from advisor.web import create_app
 
 ROUTES = ("/v1/assessments", "/v1/assessments:batch", "/v1/fee-estimates", "/v1/advice")
@@ -384,7 +387,7 @@ def test_a_failure_says_nothing_but_its_request_id(client: FlaskClient, monkeypa
     def fail(*_: Any) -> None:
         raise RuntimeError("canary-5e1f in an exception")
 
-    monkeypatch.setattr("advisor.inputs.values.read_assessment", fail)
+    monkeypatch.setattr("advisor.services.calculations.read_assessment", fail)
     answer = post(client, "/v1/assessments", '{"marketplace": "US"}')
     found = problem(answer, 500, "/v1/assessments")
     assert found["errors"] == []

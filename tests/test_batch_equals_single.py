@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from advisor.answers import assessments as answers
+from advisor.answers.assessments import assessment
 from advisor.batch.expression import PARTS
 from advisor.batch.scoring import Job, score
 from advisor.catalog import Catalog
@@ -29,7 +29,7 @@ from advisor.domain.numbers import (
     format_rate,
 )
 from advisor.domain.program import MARKETPLACES, Fact, FactValue, Metric, Program, Vocabulary, rules_in_force
-from advisor.inputs.values import slot_of
+from advisor.inputs.accounts import slot_of
 from advisor.messages import messages_in
 
 # Ibis 12 calls what DuckDB 2 names differently.
@@ -355,7 +355,7 @@ def scored_rows(
 def expected_answer(catalog: Catalog, program: Program, row: Row, day: date) -> dict[str, Any]:
     """What the API answers for the account of a row, in the columns of a file."""
     result = assess(program, row.place, day, row.account)
-    answer = answers.assessment(result, catalog.process, messages_in("en"))
+    answer = assessment(result, catalog.process, messages_in("en"))
     expected: dict[str, Any] = {"verdict": answer["verdict"], "score": answer["score"]}
     for one in answer["findings"]:
         stem = one["criterion"].replace("-", "_")

@@ -14,7 +14,7 @@ from advisor.domain.assessment import Finding, Observation, assess
 from advisor.domain.fees import FeeRule
 from advisor.domain.numbers import PPM, parse_decimal
 from advisor.domain.program import MARKETPLACES, Fact, Threshold
-from advisor.inputs.values import read_assessment
+from advisor.inputs.assessments import read_assessment
 from advisor.messages import FACT_REASONS, REASONS, WARNINGS, Messages
 from advisor.services.calculations import Services
 

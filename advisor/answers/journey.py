@@ -1,14 +1,12 @@
-"""Turn what the domain says about a seller's whole journey into JSON-ready answers, as `advisor.answers` does."""
+"""Answer what is said of a seller's whole journey: the programs in reach, the stages."""
 
-from collections.abc import Sequence
 from datetime import date
 
-from advisor.answers import assessments as answers
-from advisor.answers.assessments import Answer, consequence, source
+from advisor.answers.assessments import assessment, consequence
+from advisor.answers.parts import Answer, sources
 from advisor.catalog.programs import Check, Process, Stage
 from advisor.domain.program import Vocabulary
 from advisor.domain.reach import Reach, Reached
-from advisor.domain.sources import Source
 from advisor.messages import VERDICTS, Messages
 
 
@@ -38,7 +36,7 @@ def _verdict(verdict: str, marketplace: str, as_of: date, messages: Messages) ->
 
 def _reached(place: int, one: Reached, marketplace: str, as_of: date, process: Process, messages: Messages) -> Answer:
     result = one.assessment
-    whole = answers.assessment(result, process, messages)
+    whole = assessment(result, process, messages)
     findings = {each["criterion"]: each for each in whole["findings"]}
     missed = [findings[each.rule.criterion.id] for each in one.missed]
     return {
@@ -56,10 +54,6 @@ def _reached(place: int, one: Reached, marketplace: str, as_of: date, process: P
         ],
         "next_steps": whole["next_steps"],
     }
-
-
-def _sources(several: Sequence[Source]) -> list[Answer]:
-    return [source(one) for one in several]
 
 
 def stages(process: Process, vocabulary: Vocabulary, messages: Messages) -> Answer:
@@ -92,7 +86,7 @@ def _stage(stage: Stage, process: Process, vocabulary: Vocabulary, messages: Mes
                 "why": messages.text(remedy.why),
                 "metrics": [key for key in keys if key in vocabulary.metrics],
                 "facts": [key for key in keys if key in vocabulary.facts],
-                "sources": _sources(remedy.sources),
+                "sources": sources(remedy.sources),
             }
             for remedy, keys in served.items()
             if keys
@@ -108,5 +102,5 @@ def _check(one: Check, vocabulary: Vocabulary, messages: Messages) -> Answer:
         "why": messages.text(one.why),
         "metric": key if key in vocabulary.metrics else None,
         "fact": key if key in vocabulary.facts else None,
-        "sources": _sources(one.sources),
+        "sources": sources(one.sources),
     }

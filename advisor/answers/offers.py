@@ -1,15 +1,14 @@
-"""Turn what the domain says about offers into JSON-ready answers with their sentences, as `advisor.answers` does."""
+"""Answer planned pre-sales and product listings."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from advisor.answers.assessments import Answer, bar_value, line_estimate, source
-from advisor.domain.assessment import Observation
+from advisor.answers.fees import line_estimate
+from advisor.answers.parts import Answer, bar_value, counted, dated, plain, rate_of, said, sources, text_of
 from advisor.domain.fees import FeeSchedule, LineEstimate
-from advisor.domain.formulas import INTEGERS, rate_ppm
 from advisor.domain.listing import Limit, ListingCheck, ListingRules, Measured, Presence
-from advisor.domain.numbers import format_decimal, format_rate
+from advisor.domain.numbers import format_decimal
 from advisor.domain.presale import (
     WEEKDAYS,
     Asks,
@@ -23,7 +22,6 @@ from advisor.domain.presale import (
     margin,
 )
 from advisor.domain.program import Metric, Outcome
-from advisor.domain.sources import Source, Validity
 from advisor.messages import (
     CHANNEL_NAMES,
     LISTING_MEASURES,
@@ -40,42 +38,13 @@ from advisor.messages import (
     PRE_SALE_SKIPPED,
     PRE_SALE_VERDICTS,
     SPANS,
-    TEXTS,
     Messages,
 )
 
 
-def _sources(several: Sequence[Source]) -> list[Answer]:
-    return [source(one) for one in several]
-
-
-def _text(message: str | None, messages: Messages) -> str | None:
-    return None if message is None else messages.text(message)
-
-
-def _dated(validity: Validity | None) -> Answer:
-    """Say from when to when something holds; all null where nothing does."""
-    end = None if validity is None or validity.end is None else validity.end.isoformat()
-    return {
-        "effective_from": None if validity is None else validity.start.isoformat(),
-        "effective_from_kind": None if validity is None else validity.start_kind,
-        "effective_to": end,
-        "effective_to_kind": None if validity is None else validity.end_kind,
-    }
-
-
 def _span(least: int | None, most: int | None, messages: Messages) -> str:
     key = "at_most" if least is None else "at_least" if most is None else "between"
-    return messages.text(SPANS[key], {"least": _said(least, messages), "most": _said(most, messages)})
-
-
-def _said(value: Any, messages: Messages) -> Any:
-    """Write a number, a date, yes or no as the language does."""
-    if isinstance(value, bool):
-        return messages.text(TEXTS["yes" if value else "no"])
-    if isinstance(value, int):
-        return messages.number(value)
-    return messages.day(value) if isinstance(value, date) else value
+    return messages.text(SPANS[key], {"least": said(least, messages), "most": said(most, messages)})
 
 
 # Pre-sales
@@ -110,7 +79,7 @@ def pre_sale(
                 "id": one.id,
                 "label": messages.text(one.label),
                 "text": messages.text(one.text),
-                "sources": _sources(one.sources),
+                "sources": sources(one.sources),
             }
             for one in rules.not_published
         ],
@@ -124,14 +93,10 @@ def _asked_name(name: str, plan: Plan) -> str:
     return name
 
 
-def _plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, date) else value
-
-
 def _plan_finding(one: PlanFinding, plan: Plan, messages: Messages) -> Answer:
     rule, block = one.rule, one.block
-    observed = {_asked_name(name, plan): _plain(value) for name, value in one.observed.items()}
-    words = {name: _said(value, messages) for name, value in one.observed.items()}
+    observed = {_asked_name(name, plan): plain(value) for name, value in one.observed.items()}
+    words = {name: said(value, messages) for name, value in one.observed.items()}
     if plan.fulfillment is not None:
         words["fulfillment"] = messages.text(CHANNEL_NAMES[plan.fulfillment])
     return {
@@ -154,10 +119,10 @@ def _plan_finding(one: PlanFinding, plan: Plan, messages: Messages) -> Answer:
             },
         ),
         "advice": messages.text(rule.text) if one.outcome in (Outcome.MISSED, Outcome.UNKNOWN) else None,
-        "consequence": None if block is None else _text(block.consequence, messages),
-        "note": _text(rule.note if block is None else block.note, messages),
-        **_dated(None if block is None else block.validity),
-        "sources": _sources(rule.sources if block is None else block.sources),
+        "consequence": None if block is None else text_of(block.consequence, messages),
+        "note": text_of(rule.note if block is None else block.note, messages),
+        **dated(None if block is None else block.validity),
+        "sources": sources(rule.sources if block is None else block.sources),
     }
 
 
@@ -169,7 +134,7 @@ def _allowed(block: Block | None, messages: Messages) -> str:
     if asks.least_days is not None or asks.most_days is not None:
         return _span(asks.least_days, asks.most_days, messages)
     if asks.prime is not None:
-        return str(_said(asks.prime, messages))
+        return str(said(asks.prime, messages))
     return messages.listed([messages.text(CHANNEL_NAMES[channel]) for channel in asks.channels])
 
 
@@ -216,12 +181,6 @@ def _margin(estimate: LineEstimate | None, schedule: FeeSchedule, messages: Mess
     }
 
 
-def _counted(seen: Observation) -> Answer:
-    of = seen.of or 0
-    rate = format_rate(rate_ppm(INTEGERS, seen.count, of)) if of else None
-    return {"count": None if seen.bare else seen.count, "of": None if seen.bare else seen.of, "rate": rate}
-
-
 def _effect(one: Effect, orders: int | None, messages: Messages) -> Answer:
     criterion, threshold = one.rule.criterion, one.rule.threshold
     subject, bar = criterion.subject, threshold.bar
@@ -240,20 +199,22 @@ def _effect(one: Effect, orders: int | None, messages: Messages) -> Answer:
         "comparison": bar.comparison,
         "threshold": value,
         "reason": one.reason,
-        "before": None if one.seen is None else _counted(one.seen),
+        "before": None if one.seen is None else counted(one.seen, rate_of(one.seen)),
         "most": one.most,
-        "after": None if after is None else {"events": after.events, **_counted(after.seen), "outcome": after.outcome},
+        "after": None
+        if after is None
+        else {"events": after.events, **counted(after.seen, rate_of(after.seen)), "outcome": after.outcome},
         "message": messages.text(
             PRE_SALE_EFFECTS[one.reason],
             {
                 "label": messages.text(criterion.label),
                 "bar": shown,
-                "orders": _said(orders, messages),
-                "most": _said(one.most, messages),
+                "orders": said(orders, messages),
+                "most": said(one.most, messages),
                 "event": messages.text(PRE_SALE_EVENTS[one.touched.event]),
-                "minimum": _said(threshold.minimum_volume, messages),
+                "minimum": said(threshold.minimum_volume, messages),
                 "unit": messages.text(subject.unit) if isinstance(subject, Metric) else "",
-                "of": _said(of, messages),
+                "of": said(of, messages),
             },
         ),
         "text": messages.text(one.touched.text),
@@ -262,12 +223,12 @@ def _effect(one: Effect, orders: int | None, messages: Messages) -> Answer:
                 "comparison": other.comparison,
                 "threshold": bar_value(subject, other),
                 "most": most,
-                "note": _text(other.note, messages),
-                "sources": _sources(other.sources),
+                "note": text_of(other.note, messages),
+                "sources": sources(other.sources),
             }
             for other, most in one.also_published
         ],
-        "sources": _sources([*bar.sources, *(each for each in one.touched.sources if each not in bar.sources)]),
+        "sources": sources([*bar.sources, *(each for each in one.touched.sources if each not in bar.sources)]),
     }
 
 
@@ -283,7 +244,7 @@ def listings(
         "as_of": as_of.isoformat(),
         "listings": [_listing(one, messages) for one in checks],
         "doubts": [
-            {"id": one.id, "text": messages.text(one.text), "sources": _sources(one.sources)} for one in rules.doubts
+            {"id": one.id, "text": messages.text(one.text), "sources": sources(one.sources)} for one in rules.doubts
         ],
     }
 
@@ -320,8 +281,8 @@ def _presence(one: Presence, messages: Messages) -> Answer:
         "basis": "guideline",
         "consequence": None,
         "note": None,
-        **_dated(None),
-        "sources": _sources(element.sources),
+        **dated(None),
+        "sources": sources(element.sources),
     }
 
 
@@ -356,10 +317,10 @@ def _measured(one: Measured, messages: Messages) -> Answer:
 def _limited(limit: Limit | None, messages: Messages) -> Answer:
     return {
         "basis": None if limit is None else limit.basis,
-        "consequence": None if limit is None else _text(limit.consequence, messages),
-        "note": None if limit is None else _text(limit.note, messages),
-        **_dated(None if limit is None else limit.validity),
-        "sources": [] if limit is None else _sources(limit.sources),
+        "consequence": None if limit is None else text_of(limit.consequence, messages),
+        "note": None if limit is None else text_of(limit.note, messages),
+        **dated(None if limit is None else limit.validity),
+        "sources": [] if limit is None else sources(limit.sources),
     }
 
 

@@ -1,11 +1,11 @@
-"""Turn what the red lines say into JSON-ready answers with their sentences, as `advisor.answers` does."""
+"""Answer what the red lines say about texts and declared facts."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import lru_cache
 from typing import Any
 
-from advisor.answers.assessments import Answer, Ready, source
+from advisor.answers.parts import Answer, dated, said, sources, text_of
 from advisor.domain.red_lines import (
     DOUBTFUL,
     PROHIBITED,
@@ -19,7 +19,6 @@ from advisor.domain.red_lines import (
     Text,
     Unchecked,
 )
-from advisor.domain.sources import Source
 from advisor.messages import (
     MEDIA_CATEGORIES,
     POLICY_PERMISSIONS,
@@ -93,14 +92,10 @@ def _values(one: Finding, matched: str | None, messages: Messages) -> dict[str, 
     for name, value in one.values.items():
         if name == "share_ppm" and isinstance(value, int):
             values["share"] = messages.percent(value)
-        elif isinstance(value, date):
-            values[name] = messages.day(value)
         elif name == "category":
             values[name] = messages.text(MEDIA_CATEGORIES[str(value)])
-        elif isinstance(value, int):
-            values[name] = messages.number(value)
         else:
-            values[name] = value
+            values[name] = said(value, messages)
     return values
 
 
@@ -117,16 +112,12 @@ def _rule(rule: Rule, messages: Messages) -> Answer:
 
 @lru_cache(maxsize=2048)
 def _block(block: Block, messages: Messages) -> Mapping[str, Any]:
-    end = block.validity.end
     return {
         "basis": block.basis,
-        "effective_from": block.validity.start.isoformat(),
-        "effective_from_kind": block.validity.start_kind,
-        "effective_to": None if end is None else end.isoformat(),
-        "effective_to_kind": block.validity.end_kind,
-        "consequence": None if block.consequence is None else messages.text(block.consequence),
-        "note": None if block.bar.note is None else messages.text(block.bar.note),
-        "sources": _sources(block.bar.sources),
+        **dated(block.validity),
+        "consequence": text_of(block.consequence, messages),
+        "note": text_of(block.bar.note, messages),
+        "sources": sources(block.bar.sources),
     }
 
 
@@ -135,13 +126,9 @@ def _bar(bar: Bar, messages: Messages) -> Answer:
         "limit": bar.limit,
         "share": None if bar.share_ppm is None else messages.percent(bar.share_ppm),
         "among": sorted(bar.allowed),
-        "note": None if bar.note is None else messages.text(bar.note),
-        "sources": _sources(bar.sources),
+        "note": text_of(bar.note, messages),
+        "sources": sources(bar.sources),
     }
-
-
-def _sources(several: Sequence[Source]) -> list[Ready]:
-    return [source(one) for one in several]
 
 
 def _permission(one: Permission, texts: Sequence[Text], messages: Messages) -> Answer:
@@ -161,8 +148,8 @@ def _message_types(types: MessageTypes, messages: Messages) -> Answer:
     return {
         "listed": list(types.listed),
         "also_listed": list(types.also_listed),
-        "note": None if types.note is None else messages.text(types.note),
-        "sources": _sources(types.sources),
+        "note": text_of(types.note, messages),
+        "sources": sources(types.sources),
     }
 
 
@@ -181,5 +168,5 @@ def _unchecked(one: Unchecked, messages: Messages) -> Answer:
         "text_index": one.text_index,
         "reason": one.reason,
         "message": detail,
-        "sources": [] if one.gap is None else _sources(one.gap.sources),
+        "sources": [] if one.gap is None else sources(one.gap.sources),
     }

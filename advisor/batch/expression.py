@@ -45,15 +45,9 @@ from advisor.domain.program import (
 )
 from advisor.domain.sources import in_force
 from advisor.errors import Sentence, say
-from advisor.inputs.values import (
-    ALLOWED_MARKETPLACES,
-    CHANNEL_OF_ACCOUNT,
-    NOT_A_WHOLE_NUMBER,
-    PRICE_OF_NOTHING,
-    allowed,
-    out_of_range,
-    too_large,
-)
+from advisor.inputs.fees import PRICE_OF_NOTHING
+from advisor.inputs.rows import CHANNEL_OF_ACCOUNT
+from advisor.inputs.values import ALLOWED_MARKETPLACES, NOT_A_WHOLE_NUMBER, allowed, out_of_range, too_large
 
 Column = Any  # an Ibis column: its operators are untyped
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from advisor.domain.assessment import Slot
 from advisor.domain.program import Vocabulary
 from advisor.errors import LONGEST_NAME_SHOWN, InvalidInput, Problem, Sentence, say
-from advisor.inputs.values import slot_of
+from advisor.inputs.accounts import slot_of
 
 FEE_FIELDS = (
     "category",

@@ -22,7 +22,7 @@ import orjson
 from advisor import strict_json
 from advisor.catalog import Catalog
 from advisor.errors import InvalidInput, Sentence, UnreadableInput, say
-from advisor.inputs.values import flatten_assessment
+from advisor.inputs.rows import flatten_assessment
 
 BLOCK = 4 * 2**20
 LONGEST_ROW = 2**20

@@ -289,7 +289,8 @@ def fees(
 
 
 def _list_fees(marketplace: str | None, as_of: str | None, as_json: bool) -> None:
-    from advisor.inputs.values import once, read_day, read_marketplace, read_named
+    from advisor.inputs.parameters import once, read_named
+    from advisor.inputs.values import read_day, read_marketplace
 
     if marketplace is None:
         raise click.UsageError("--list needs --marketplace.")

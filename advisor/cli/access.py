@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import click
 
+from advisor.answers.parts import Answer
 from advisor.cli.database import existing
 from advisor.cli.terminal import console, print_table, table, text
 from advisor.errors import AdvisorError
 from advisor.services import keys
-from advisor.services.calculations import Answer
 from advisor.services.keys import SCOPES, KeyState
 from advisor.services.sellers import instant
 from advisor.settings import Settings

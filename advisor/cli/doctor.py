@@ -12,13 +12,14 @@ import click
 from sqlalchemy import Connection, and_, func, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from advisor.answers.parts import Answer
 from advisor.catalog import Catalog
 from advisor.cli.access import other_secret
 from advisor.cli.database import opened, wrong_layout
 from advisor.cli.streams import printable
 from advisor.errors import AdvisorError, DataError
 from advisor.services import keys
-from advisor.services.calculations import Answer, today
+from advisor.services.calculations import today
 from advisor.settings import Settings, unknown_variables
 from advisor.store import disk, schema
 from advisor.store.database import Database, clock, now_ms

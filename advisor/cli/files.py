@@ -11,7 +11,8 @@ from advisor.batch import EXTENSIONS, WORKBOOKS
 from advisor.batch.scoring import Job, Progress, Result, Silent, score
 from advisor.catalog import Catalog
 from advisor.errors import InvalidInput, Problem
-from advisor.inputs.values import once, read_constants, read_day, read_marketplace, read_named
+from advisor.inputs.parameters import once, read_constants, read_named
+from advisor.inputs.values import read_day, read_marketplace
 from advisor.services.calculations import today
 
 

@@ -1,21 +1,13 @@
-"""Turn requests about the whole of a seller's journey into domain objects, as `advisor.inputs` does."""
+"""Requests about the whole of a seller's journey."""
 
 from datetime import date
 from typing import Any
 
 from advisor.catalog import Catalog
-from advisor.inputs.values import (
-    AssessmentInput,
-    Day,
-    Facts,
-    Inner,
-    Marketplace,
-    Metrics,
-    SellerSchema,
-    Strict,
-    load,
-    read_assessment,
-)
+from advisor.inputs.accounts import Facts, Metrics
+from advisor.inputs.assessments import AssessmentInput, SellerSchema, read_assessment
+from advisor.inputs.bodies import Inner, Strict, load
+from advisor.inputs.values import Day, Marketplace
 
 
 class ReachRequest(Strict):

@@ -1,4 +1,4 @@
-"""Turn requests about offers (planned pre-sales, product listings) into domain objects, as `advisor.inputs` does."""
+"""Requests to check offers: planned pre-sales and product listings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,33 +15,22 @@ from advisor.domain.numbers import HIGHEST_UNITS
 from advisor.domain.presale import KINDS, MEDIA, Plan
 from advisor.domain.program import Program
 from advisor.errors import Problem, say
+from advisor.inputs.accounts import Metrics, ProgramName, check_programs, read_observations
+from advisor.inputs.bodies import Inner, Several, Strict, check_number, load, refuse_if_any
+from advisor.inputs.fees import MOST_LINES, SELLING_PLANS, FeeLineFields, fee_line
 from advisor.inputs.values import (
-    MOST_LINES,
-    SELLING_PLANS,
     Count,
     Country,
     Day,
-    FeeLineFields,
     Flag,
-    Inner,
     LongText,
     Marketplace,
-    Metrics,
-    ProgramName,
     Rate,
-    Several,
-    Strict,
     Text,
     Value,
     Word,
     allowed,
-    check_number,
-    check_programs,
-    fee_line,
-    load,
-    read_observations,
     refuse,
-    refuse_if_any,
 )
 
 # Beyond these nobody plans: they leave room to count days before and after any date.

@@ -1,4 +1,4 @@
-"""Turn requests about red lines (texts and declared facts) into domain objects, as `advisor.inputs` does."""
+"""Requests to hold texts and declared facts against the red lines."""
 
 import re
 from collections.abc import Mapping
@@ -10,22 +10,18 @@ from advisor.domain.declared import Declared, Dispatch, Listing, MultiPack, Revi
 from advisor.domain.numbers import HIGHEST_AMOUNT, HIGHEST_COUNT, HIGHEST_UNITS, PPM
 from advisor.domain.red_lines import KINDS, MESSAGE, Text
 from advisor.errors import Problem, say
+from advisor.inputs.bodies import Inner, Several, Strict, load, refuse_if_any
 from advisor.inputs.values import (
     Count,
     Day,
     Flag,
-    Inner,
     LongText,
     Marketplace,
-    Several,
-    Strict,
     Value,
     Word,
     decimal_schema,
-    load,
     read_decimal,
     refuse,
-    refuse_if_any,
 )
 from advisor.inputs.values import Text as ShortText
 

@@ -17,9 +17,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, insert, select, update
 
+from advisor.answers.parts import Answer
 from advisor.errors import AdvisorError, Conflict, InvalidInput, NotFound, Problem, UnreadableInput, say
 from advisor.messages import DEFAULT_LOCALE, messages_in
-from advisor.services.calculations import Answer, problems
+from advisor.services.calculations import problems
 from advisor.services.pages import page
 from advisor.services.sellers import Announce, instant
 from advisor.store.database import clock

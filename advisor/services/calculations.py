@@ -4,20 +4,20 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
 
-from advisor.answers import assessments as answers
+from advisor.answers import assessments, fees, programs
+from advisor.answers.parts import Answer
 from advisor.catalog import Catalog
 from advisor.domain.advice import advise
 from advisor.domain.assessment import assess
 from advisor.domain.fees import estimate, left_over_prices
 from advisor.domain.program import MARKETPLACES
 from advisor.errors import InvalidInput, Problem
-from advisor.inputs import values as inputs
+from advisor.inputs.assessments import AssessmentRequest, read_assessment, read_batch
+from advisor.inputs.fees import AdviceInput, read_advice, read_estimate
 from advisor.messages import Messages
 from advisor.strict_json import refuse_nuls
 
-Answer = dict[str, Any]
-
-ASSESSMENT_FIELDS = frozenset(inputs.AssessmentRequest().fields)
+ASSESSMENT_FIELDS = frozenset(AssessmentRequest().fields)
 
 
 def today() -> date:
@@ -40,7 +40,7 @@ class Services:
 
         Raises InvalidInput when the batch itself cannot be used.
         """
-        items, compact = inputs.read_batch(body)
+        items, compact = read_batch(body)
         answered = []
         for index, item in enumerate(items):
             try:
@@ -51,21 +51,21 @@ class Services:
         return {"items": answered}
 
     def _assessed(self, body: Any, compact: bool, messages: Messages) -> Answer:
-        wanted = inputs.read_assessment(self.catalog, body, today())
+        wanted = read_assessment(self.catalog, body, today())
         results = [assess(one, wanted.marketplace, wanted.as_of, wanted.account) for one in wanted.programs]
         if not compact:
-            return answers.assessments(wanted.marketplace, wanted.as_of, results, self.catalog.process, messages)
-        return answers.compact_assessments(wanted.marketplace, wanted.as_of, results)
+            return assessments.assessments(wanted.marketplace, wanted.as_of, results, self.catalog.process, messages)
+        return assessments.compact_assessments(wanted.marketplace, wanted.as_of, results)
 
     def fee_estimates(self, body: Any, messages: Messages) -> Answer:
         """Price sales. Raises InvalidInput."""
-        wanted = inputs.read_estimate(self.catalog, body, today())
+        wanted = read_estimate(self.catalog, body, today())
         result = estimate(wanted.schedule, wanted.as_of, wanted.lines, wanted.selling_plan, wanted.established_in)
-        return answers.estimate(result, wanted.as_of, messages)
+        return fees.estimate(result, wanted.as_of, messages)
 
     def advice(self, body: Any, messages: Messages) -> Answer:
         """Weigh joining. Raises InvalidInput."""
-        return self._advised(inputs.read_advice(self.catalog, body, today()), messages)
+        return self._advised(read_advice(self.catalog, body, today()), messages)
 
     def checked(self, body: Any, messages: Messages) -> Answer:
         """Answer a form: the request's own answer, of assessments or (with products) of advice, under `answer`.
@@ -76,7 +76,7 @@ class Services:
         if not body["lines"]:
             asked = {name: value for name, value in body.items() if name in ASSESSMENT_FIELDS}
             return {"answer": self.assessments(asked, messages), "left": []}
-        wanted = inputs.read_advice(self.catalog, body, today())
+        wanted = read_advice(self.catalog, body, today())
         plan = wanted.assessment.account.facts.get("selling_plan")
         left = [
             left_over_prices(
@@ -94,7 +94,7 @@ class Services:
             "left": [[[one.start, one.end, one.left_at_start, one.left_at_end] for one in line] for line in left],
         }
 
-    def _advised(self, wanted: inputs.AdviceInput, messages: Messages) -> Answer:
+    def _advised(self, wanted: AdviceInput, messages: Messages) -> Answer:
         asked = wanted.assessment
         plan = asked.account.facts.get("selling_plan")
         result = advise(
@@ -108,23 +108,23 @@ class Services:
             established_in=wanted.established_in,
         )
         process = self.catalog.process
-        return answers.advice(result, wanted.schedule, asked.marketplace, asked.as_of, process, messages)
+        return fees.advice(result, wanted.schedule, asked.marketplace, asked.as_of, process, messages)
 
     def programs(self, messages: Messages) -> Answer:
         """List the programs."""
-        return answers.program_list([self.catalog.program(name) for name in self.catalog.program_ids], messages)
+        return programs.program_list([self.catalog.program(name) for name in self.catalog.program_ids], messages)
 
     def program(self, name: str, marketplace: str | None, as_of: date | None, messages: Messages) -> Answer:
         """Describe a program. Raises UnknownName."""
-        return answers.program(self.catalog.program(name), marketplace, as_of or today(), messages)
+        return programs.program(self.catalog.program(name), marketplace, as_of or today(), messages)
 
     def schedules(self, messages: Messages) -> Answer:
         """List the fee schedules."""
-        return answers.schedule_list([self.catalog.schedule(place) for place in MARKETPLACES], messages)
+        return fees.schedule_list([self.catalog.schedule(place) for place in MARKETPLACES], messages)
 
     def schedule(self, marketplace: str, as_of: date | None, messages: Messages) -> Answer:
         """Describe a fee schedule. Raises UnknownName."""
-        return answers.schedule(self.catalog.schedule(marketplace), as_of or today(), messages)
+        return fees.schedule(self.catalog.schedule(marketplace), as_of or today(), messages)
 
 
 def problems(found: list[Problem], messages: Messages) -> list[Answer]:

@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from advisor.answers import journey as journey_answers
+from advisor.answers import journey
+from advisor.answers.parts import Answer
 from advisor.catalog import Catalog
 from advisor.domain.reach import reach
-from advisor.inputs import journey as journey_inputs
+from advisor.inputs.journey import read_reach
 from advisor.messages import Messages
-from advisor.services.calculations import Answer, today
+from advisor.services.calculations import today
 
 
 class Journey:
@@ -18,10 +19,10 @@ class Journey:
 
     def reach(self, body: Any, messages: Messages) -> Answer:
         """Hold an account against every program, the nearest first. Raises InvalidInput."""
-        wanted = journey_inputs.read_reach(self.catalog, body, today())
+        wanted = read_reach(self.catalog, body, today())
         found = reach(wanted.programs, wanted.marketplace, wanted.as_of, wanted.account)
-        return journey_answers.reach(wanted.marketplace, wanted.as_of, found, self.catalog.process, messages)
+        return journey.reach(wanted.marketplace, wanted.as_of, found, self.catalog.process, messages)
 
     def stages(self, messages: Messages) -> Answer:
         """Describe the stages of the business process."""
-        return journey_answers.stages(self.catalog.process, self.catalog.vocabulary, messages)
+        return journey.stages(self.catalog.process, self.catalog.vocabulary, messages)

@@ -2,16 +2,17 @@
 
 from typing import Any
 
-from advisor.answers import offers as offer_answers
+from advisor.answers.offers import listings, pre_sale
+from advisor.answers.parts import Answer
 from advisor.catalog import Catalog
 from advisor.domain.assessment import Observation, assess
 from advisor.domain.fees import estimate_line
 from advisor.domain.listing import check_listing
 from advisor.domain.presale import check_plan, effects
 from advisor.domain.program import Threshold
-from advisor.inputs import offers as offer_inputs
+from advisor.inputs.offers import read_listings, read_pre_sale
 from advisor.messages import Messages
-from advisor.services.calculations import Answer, today
+from advisor.services.calculations import today
 
 
 class Offers:
@@ -22,7 +23,7 @@ class Offers:
 
     def pre_sale_checks(self, body: Any, messages: Messages) -> Answer:
         """Check a planned pre-order or back-order. Raises InvalidInput."""
-        wanted = offer_inputs.read_pre_sale(self.catalog, body, today())
+        wanted = read_pre_sale(self.catalog, body, today())
         plan, rules, as_of, line = wanted.plan, self.catalog.pre_sale, wanted.as_of, wanted.line
         seen: dict[Threshold, Observation] = {}
         for program in wanted.programs:
@@ -43,11 +44,11 @@ class Offers:
             plan.fulfillment,
         )
         check = check_plan(rules, plan, as_of)
-        return offer_answers.pre_sale(rules, plan, as_of, check, estimate, wanted.schedule, touched, messages)
+        return pre_sale(rules, plan, as_of, check, estimate, wanted.schedule, touched, messages)
 
     def listing_checks(self, body: Any, messages: Messages) -> Answer:
         """Check product listings for what is missing and for published limits. Raises InvalidInput."""
-        wanted = offer_inputs.read_listings(body, today())
+        wanted = read_listings(body, today())
         rules = self.catalog.listing
         checks = [check_listing(rules, one, wanted.marketplace, wanted.as_of) for one in wanted.listings]
-        return offer_answers.listings(rules, wanted.marketplace, wanted.as_of, checks, messages)
+        return listings(rules, wanted.marketplace, wanted.as_of, checks, messages)

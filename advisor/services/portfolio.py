@@ -9,9 +9,9 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, and_, select
 
+from advisor.answers.parts import Answer
 from advisor.domain.numbers import parse_decimal
 from advisor.domain.trend import Point, trend
-from advisor.services.calculations import Answer
 from advisor.store.tables import assessments, seller_groups, standings
 
 MOST_GROUPS = 200

@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from advisor.answers import red_lines as red_line_answers
+from advisor.answers.parts import Answer
+from advisor.answers.red_lines import policy_check
 from advisor.catalog import Catalog
 from advisor.domain.red_lines import check
-from advisor.inputs import red_lines as red_line_inputs
+from advisor.inputs.red_lines import read_policy_check
 from advisor.messages import Messages
-from advisor.services.calculations import Answer, today
+from advisor.services.calculations import today
 
 
 class RedLineChecks:
@@ -18,8 +19,8 @@ class RedLineChecks:
 
     def policy_checks(self, body: Any, messages: Messages) -> Answer:
         """Check texts and declared facts. Raises InvalidInput."""
-        wanted = red_line_inputs.read_policy_check(body, today())
+        wanted = read_policy_check(body, today())
         lines = self.catalog.red_lines
         checked = check(lines, wanted.marketplace, wanted.as_of, wanted.texts, wanted.declared)
         types = lines.message_types
-        return red_line_answers.policy_check(wanted.marketplace, wanted.as_of, wanted.texts, checked, types, messages)
+        return policy_check(wanted.marketplace, wanted.as_of, wanted.texts, checked, types, messages)

@@ -12,15 +12,16 @@ from typing import Any
 import orjson
 from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, func, insert, select, update
 
-from advisor.answers import assessments as answers
+from advisor.answers.assessments import assessment
+from advisor.answers.parts import Answer, dumps
 from advisor.catalog import Catalog
 from advisor.domain.assessment import Assessment, assess
 from advisor.domain.numbers import PPB, PPM, format_rate, half_up, parse_decimal
 from advisor.domain.trend import Point, trend
 from advisor.errors import Conflict, NotFound, say
-from advisor.inputs.values import SellerInput, read_snapshot
+from advisor.inputs.sellers import SellerInput, read_snapshot
 from advisor.messages import TREND_METHOD, TREND_REASONS, Messages
-from advisor.services.calculations import Answer, today
+from advisor.services.calculations import today
 from advisor.services.pages import page
 from advisor.store.database import insert_new, new_id, now_ms
 from advisor.store.tables import assessments, seller_groups, sellers, snapshots, standings
@@ -232,7 +233,7 @@ def add_snapshot(
     for program in wanted.programs:
         assessment_id = new_id("asm")
         result = assess(program, wanted.marketplace, wanted.as_of, wanted.account)
-        answer = answers.dumps(answers.assessment(result, catalog.process, messages))
+        answer = dumps(assessment(result, catalog.process, messages))
         kept = {
             "id": assessment_id,
             "snapshot_id": snapshot_id,

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, delete, insert, select
 
-from advisor.answers import assessments as answers
+from advisor.answers.parts import dumps
 from advisor.errors import NotFound
 from advisor.store.database import now_ms
 from advisor.store.tables import shared_results
@@ -36,7 +36,7 @@ def keep(connection: Connection, secret: bytes, document: dict[str, Any]) -> Sha
     """Keep a document under a new link."""
     link, now = secrets.token_urlsafe(LINK_BYTES), now_ms()
     until = now + KEPT_DAYS * DAY_MS
-    row = {"digest": _digest(link), "answer": zlib.compress(answers.dumps(document)), "created_at": now}
+    row = {"digest": _digest(link), "answer": zlib.compress(dumps(document)), "created_at": now}
     connection.execute(insert(shared_results), row | {"expires_at": until})
     return Shared(link, document, _instant(now), _instant(until), _token(secret, link))
 

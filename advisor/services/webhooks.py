@@ -22,10 +22,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, select, update
 
 from advisor import outbound
+from advisor.answers.parts import Answer
 from advisor.errors import Conflict, NotFound, Sentence, say
-from advisor.inputs.values import EndpointInput
+from advisor.inputs.webhooks import EndpointInput
 from advisor.outbound import Network, Sent
-from advisor.services.calculations import Answer
 from advisor.services.pages import page
 from advisor.services.sellers import instant
 from advisor.settings import Settings

@@ -8,12 +8,15 @@ from flask import Response, request
 from flask_smorest import Blueprint
 from marshmallow import ValidationError
 
-from advisor.answers import assessments as answers
+from advisor.answers.parts import dumps
 from advisor.batch import FORMATS
 from advisor.domain.program import Verdict
 from advisor.errors import say
-from advisor.inputs import values as inputs
-from advisor.inputs.values import once, read_day, read_marketplace
+from advisor.inputs.assessments import AssessmentBatchRequest, AssessmentRequest
+from advisor.inputs.fees import AdviceRequest, FeeEstimateRequest
+from advisor.inputs.parameters import once, read_named
+from advisor.inputs.sellers import LONGEST_GROUP
+from advisor.inputs.values import Marketplace, Text, Word, read_day, read_marketplace, refuse
 from advisor.services.calculations import Services
 from advisor.services.pages import LONGEST
 from advisor.settings import Settings
@@ -32,7 +35,7 @@ MARKETPLACE = {
     "name": "marketplace",
     "in": "query",
     "description": "Only the thresholds of this marketplace; all when left out.",
-    "schema": inputs.Marketplace().json_schema(),
+    "schema": Marketplace().json_schema(),
 }
 LANGUAGE = {
     "name": "Accept-Language",
@@ -52,7 +55,7 @@ PROGRAM_ID = {
     "required": True,
     "schema": {"$ref": "#/components/schemas/ProgramId"},
 }
-SCHEDULE_OF = {"name": "marketplace", "in": "path", "required": True, "schema": inputs.Marketplace().json_schema()}
+SCHEDULE_OF = {"name": "marketplace", "in": "path", "required": True, "schema": Marketplace().json_schema()}
 NOT_MODIFIED = "What you have is still right."
 
 
@@ -98,7 +101,7 @@ def blueprint(services: Services, settings: Settings) -> Blueprint:
 
     post = poster(api)
 
-    @post("/assessments", inputs.AssessmentRequest, schemas.AssessmentAnswer, schemas.ASSESSMENT_EXAMPLE)
+    @post("/assessments", AssessmentRequest, schemas.AssessmentAnswer, schemas.ASSESSMENT_EXAMPLE)
     def assessments() -> Response:
         """Assess an account.
 
@@ -106,7 +109,7 @@ def blueprint(services: Services, settings: Settings) -> Blueprint:
         """
         return json_answer(services.assessments(json_body(settings.max_body), reader()))
 
-    @post("/assessments:batch", inputs.AssessmentBatchRequest, schemas.AssessmentBatchAnswer, schemas.BATCH_EXAMPLE)
+    @post("/assessments:batch", AssessmentBatchRequest, schemas.AssessmentBatchAnswer, schemas.BATCH_EXAMPLE)
     def assessment_batch() -> Response:
         """Assess up to 1,000 accounts.
 
@@ -115,7 +118,7 @@ def blueprint(services: Services, settings: Settings) -> Blueprint:
         body = json_body(settings.max_batch_body, apart="items")
         return json_answer(services.assessment_batch(body, reader(), describe=invalid_body))
 
-    @post("/fee-estimates", inputs.FeeEstimateRequest, schemas.FeeEstimateAnswer, schemas.FEE_ESTIMATE_EXAMPLE)
+    @post("/fee-estimates", FeeEstimateRequest, schemas.FeeEstimateAnswer, schemas.FEE_ESTIMATE_EXAMPLE)
     def fee_estimates() -> Response:
         """Estimate fees.
 
@@ -124,7 +127,7 @@ def blueprint(services: Services, settings: Settings) -> Blueprint:
         """
         return json_answer(services.fee_estimates(json_body(settings.max_body), reader()))
 
-    @post("/advice", inputs.AdviceRequest, schemas.AdviceAnswer, schemas.ADVICE_EXAMPLE)
+    @post("/advice", AdviceRequest, schemas.AdviceAnswer, schemas.ADVICE_EXAMPLE)
     def advice() -> Response:
         """Weigh joining.
 
@@ -190,21 +193,21 @@ Reader = Callable[[Sequence[str]], Any]
 
 
 def _word(choices: Sequence[str]) -> Reader:
-    return once(inputs.Word(tuple(choices)).read)
+    return once(Word(tuple(choices)).read)
 
 
 def _read_limit(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= LONGEST):
-        raise inputs.refuse("out_of_range", say("A page has 1 to {most} entries.", most=LONGEST))
+        raise refuse("out_of_range", say("A page has 1 to {most} entries.", most=LONGEST))
     return int(text)
 
 
 _READERS: dict[str, Reader] = {
     "as_of": once(read_day),
-    "cursor": once(inputs.Text(1000).read),
-    "endpoint": once(inputs.Text().read),
+    "cursor": once(Text(1000).read),
+    "endpoint": once(Text().read),
     "format": _word(FORMATS),
-    "group": once(inputs.Text(inputs.GROUP_LONGEST).read),
+    "group": once(Text(LONGEST_GROUP).read),
     "limit": once(_read_limit),
     "marketplace": once(read_marketplace),
     "sort": _word(("id", "tightest")),
@@ -218,17 +221,17 @@ def read_query(*known: str, **more: Reader) -> dict[str, Any]:
     if not request.environ.get("QUERY_STRING"):
         return {}
     readers = {**more, **{name: _READERS[name] for name in known}}
-    return inputs.read_named(request.args.to_dict(flat=False), readers)
+    return read_named(request.args.to_dict(flat=False), readers)
 
 
 def json_answer(answer: Any) -> Response:
     """Dump an answer."""
-    return Response(answers.dumps(answer), content_type="application/json")
+    return Response(dumps(answer), content_type="application/json")
 
 
 def cacheable(answer: Any) -> Response:
     """Dump an answer that changes only with the rules, with a strong ETag; 304 where the reader has it."""
-    body = answers.dumps(answer)
+    body = dumps(answer)
     response = Response(body, content_type="application/json")
     response.set_etag(hashlib.sha256(body).hexdigest()[:32])
     response.headers["Cache-Control"] = "public, max-age=300"

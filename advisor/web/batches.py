@@ -14,7 +14,9 @@ from advisor.batch import FORMATS, REJECTS, WORKBOOKS, scored_name
 from advisor.catalog import Catalog
 from advisor.domain.program import DEFAULT_PROGRAM
 from advisor.errors import InvalidInput, NotFound, Problem, StoreUnavailable, UnreadableInput, say
-from advisor.inputs import values as inputs
+from advisor.inputs.accounts import read_program
+from advisor.inputs.parameters import LONGEST_CONSTANT, once, read_constants, read_named
+from advisor.inputs.values import Word, read_day, read_marketplace
 from advisor.services import batches, idempotency
 from advisor.services.batches import Order
 from advisor.services.calculations import today
@@ -43,7 +45,7 @@ SET = {
 }
 SET["schema"] = {
     "type": "array",
-    "items": {"type": "string", "pattern": "^[^=]+=", "maxLength": inputs.LONGEST_CONSTANT},
+    "items": {"type": "string", "pattern": "^[^=]+=", "maxLength": LONGEST_CONSTANT},
 }
 ONE = "/batches/<string:batch>"
 
@@ -188,13 +190,13 @@ def _files(workspaces: Workspaces) -> Path:
 def _order(catalog: Catalog, given: "MultiDict[str, str]", upload: Upload) -> Order:
     """Read what is wanted of a file. Raises InvalidInput."""
     readers = {
-        "program": inputs.once(inputs.read_program(catalog)),
-        "marketplace": inputs.once(inputs.read_marketplace),
-        "as_of": inputs.once(inputs.read_day),
-        "format": inputs.once(inputs.Word(FORMATS).read),
-        "set": inputs.read_constants,
+        "program": once(read_program(catalog)),
+        "marketplace": once(read_marketplace),
+        "as_of": once(read_day),
+        "format": once(Word(FORMATS).read),
+        "set": read_constants,
     }
-    found = inputs.read_named(given.to_dict(flat=False), readers)
+    found = read_named(given.to_dict(flat=False), readers)
     kind = found.get("format") or upload.format
     if kind is None and Path(upload.name).suffix.lower() in WORKBOOKS:
         detail = say("This file is a workbook. Save the sheet as “CSV UTF-8”, and send that file.")

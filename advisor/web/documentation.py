@@ -9,7 +9,8 @@ from flask import Flask, Response, abort, render_template, send_from_directory
 from flask_smorest import Api, Blueprint
 
 from advisor.catalog import Catalog
-from advisor.inputs.values import Value, component_schemas
+from advisor.inputs.accounts import component_schemas
+from advisor.inputs.values import Value
 from advisor.messages import (
     ADVICE_REASONS,
     DELIVERY_FAILURES,

@@ -6,7 +6,8 @@ from advisor.batch import FORMATS
 from advisor.domain.fees import CHANNELS
 from advisor.domain.program import MARKETPLACES
 from advisor.domain.trend import Direction
-from advisor.inputs.values import EVENTS, Value, Word
+from advisor.inputs.values import Value, Word
+from advisor.inputs.webhooks import EVENTS
 from advisor.messages import (
     ADVICE_REASONS,
     DELIVERY_FAILURES,

@@ -8,7 +8,9 @@ from sqlalchemy import Connection
 from advisor.catalog import Catalog
 from advisor.domain.program import DEFAULT_PROGRAM, Verdict
 from advisor.errors import InvalidInput, Problem, say
-from advisor.inputs import values as inputs
+from advisor.inputs.accounts import read_program
+from advisor.inputs.parameters import once
+from advisor.inputs.sellers import LONGEST_GROUP, SellerRequest, SnapshotRequest, read_seller
 from advisor.services import sellers, webhooks
 from advisor.services.idempotency import Reply
 from advisor.services.keys import Caller
@@ -19,14 +21,14 @@ from advisor.web.stored import CURSOR, LIMIT, Routes, parameter, reply
 
 SELLER_ID = re.compile(r"[A-Za-z0-9._~-]{1,100}", re.ASCII)
 VERDICT = parameter("verdict", "Only sellers with this verdict.", enum=[one.value for one in Verdict])
-GROUP = parameter("group", "Only sellers of this group.", type="string", maxLength=inputs.GROUP_LONGEST)
+GROUP = parameter("group", "Only sellers of this group.", type="string", maxLength=LONGEST_GROUP)
 SORT = parameter("sort", "By id (usual), or those with the least room left first.", enum=["id", "tightest"])
 ONE_OF_A_SELLER = "/sellers/<string:seller>"
 
 
 def add(routes: Routes, catalog: Catalog) -> None:
     """Add the routes."""
-    read_program = inputs.once(inputs.read_program(catalog))
+    existing = once(read_program(catalog))
     program = parameter(
         "program", f"The program that is meant; {DEFAULT_PROGRAM} when left out.", enum=catalog.program_ids
     )
@@ -36,7 +38,7 @@ def add(routes: Routes, catalog: Catalog) -> None:
         "PUT",
         ONE_OF_A_SELLER,
         "sellers:write",
-        takes=inputs.SellerRequest,
+        takes=SellerRequest,
         example=schemas.SELLER_EXAMPLE,
         gives=schemas.KeptSeller,
         also={201: schemas.KeptSeller},
@@ -49,7 +51,7 @@ def add(routes: Routes, catalog: Catalog) -> None:
         """
         read_query()
         _check_id(seller)
-        new = sellers.put(connection, caller.workspace, seller, inputs.read_seller(catalog, body))
+        new = sellers.put(connection, caller.workspace, seller, read_seller(catalog, body))
         return reply(201 if new else 200, sellers.get(connection, caller.workspace, seller))
 
     @routes.route("GET", ONE_OF_A_SELLER, "sellers:read", gives=schemas.KeptSeller, refuses=(404,))
@@ -83,7 +85,7 @@ def add(routes: Routes, catalog: Catalog) -> None:
 
         Page by page; `next` is the cursor of the page that follows.
         """
-        given = read_query("verdict", "group", "marketplace", "sort", "limit", "cursor", program=read_program)
+        given = read_query("verdict", "group", "marketplace", "sort", "limit", "cursor", program=existing)
         tightest_first = given.pop("sort", "id") == "tightest"
         asked = given.pop("program", DEFAULT_PROGRAM)
         found = sellers.listing(connection, caller.workspace, program=asked, tightest_first=tightest_first, **given)
@@ -93,7 +95,7 @@ def add(routes: Routes, catalog: Catalog) -> None:
         "POST",
         f"{ONE_OF_A_SELLER}/snapshots",
         "sellers:write",
-        takes=inputs.SnapshotRequest,
+        takes=SnapshotRequest,
         example=schemas.SNAPSHOT_EXAMPLE,
         gives=schemas.JudgedSnapshot,
         status=201,
@@ -138,7 +140,7 @@ def add(routes: Routes, catalog: Catalog) -> None:
 
         The latest day first, page by page.
         """
-        given = read_query("limit", "cursor", program=read_program)
+        given = read_query("limit", "cursor", program=existing)
         return reply(200, sellers.history(connection, caller.workspace, seller, **given))
 
     @routes.route(
@@ -169,7 +171,7 @@ def add(routes: Routes, catalog: Catalog) -> None:
 
         Each metric over time against its bar, its direction, and the day on which the present trend crosses the bar.
         """
-        asked = read_query(program=read_program).get("program", DEFAULT_PROGRAM)
+        asked = read_query(program=existing).get("program", DEFAULT_PROGRAM)
         return reply(200, sellers.trends(connection, catalog, caller.workspace, seller, asked, reader()))
 
 

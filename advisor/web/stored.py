@@ -19,9 +19,9 @@ from marshmallow import Schema
 from sqlalchemy import Connection
 from werkzeug.routing import BaseConverter
 
+from advisor.answers.parts import Answer
 from advisor.errors import NotFound, StoreUnavailable, Unauthenticated, UnreadableInput, say
 from advisor.services import idempotency, keys
-from advisor.services.calculations import Answer
 from advisor.services.idempotency import Asked, Reply
 from advisor.services.keys import Caller
 from advisor.services.pages import LONGEST, USUAL_LENGTH

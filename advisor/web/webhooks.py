@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection
 
-from advisor.inputs import values as inputs
+from advisor.inputs.webhooks import WebhookEndpointRequest, read_endpoint
 from advisor.services import webhooks
 from advisor.services.idempotency import Reply
 from advisor.services.keys import Caller
@@ -33,7 +33,7 @@ def add(routes: Routes, settings: Settings) -> None:
         "POST",
         "/webhook-endpoints",
         "webhooks:write",
-        takes=inputs.WebhookEndpointRequest,
+        takes=WebhookEndpointRequest,
         example=schemas.WEBHOOK_ENDPOINT_EXAMPLE,
         gives=schemas.EndpointWithSecret,
         status=201,
@@ -45,7 +45,7 @@ def add(routes: Routes, settings: Settings) -> None:
         Events are sent there from now on. The secret that signs them is in this answer and in no later one.
         """
         read_query()
-        made = webhooks.create(connection, caller.workspace, inputs.read_endpoint(body, settings.webhook_networks))
+        made = webhooks.create(connection, caller.workspace, read_endpoint(body, settings.webhook_networks))
         return reply(201, made, Location=f"/v1/webhook-endpoints/{made['id']}")
 
     @routes.route("GET", "/webhook-endpoints", "webhooks:read", gives=schemas.EndpointList)

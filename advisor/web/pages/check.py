@@ -12,7 +12,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from advisor import strict_json
-from advisor.answers import assessments as answers
+from advisor.answers.parts import dumps
 from advisor.batch import FORMULA
 from advisor.catalog import Catalog
 from advisor.domain.program import MARKETPLACES
@@ -158,7 +158,7 @@ class _Visit:
         if document is None:
             return self._ask(self.form.first_wrong_step or ACCOUNT, status=422)
         if what == "json":
-            return _download(answers.dumps(document["answer"]), "application/json", "assessment.json")
+            return _download(dumps(document["answer"]), "application/json", "assessment.json")
         result = Result(document, self.catalog, self.messages)
         if what == "csv":
             return _download(table(result).encode("utf-8-sig"), "text/csv; charset=utf-8", "assessment.csv")

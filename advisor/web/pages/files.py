@@ -9,12 +9,13 @@ from flask import Response, request
 from sqlalchemy import Connection
 from werkzeug.datastructures import MultiDict
 
+from advisor.answers.parts import Answer
 from advisor.catalog import Catalog
 from advisor.domain.program import MARKETPLACES
 from advisor.errors import InputTooLarge, InvalidInput, Problem, StoreFull, UnreadableInput, say
 from advisor.messages import Messages
 from advisor.services import batches
-from advisor.services.calculations import Answer, today
+from advisor.services.calculations import today
 from advisor.web import batches as mechanism
 from advisor.web.pages.session import PATH, Portfolio, Visitor, here, link, see, show
 from advisor.web.pages.shell import language

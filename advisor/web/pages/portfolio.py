@@ -6,14 +6,15 @@ from typing import Any
 from flask import Blueprint, Response, request
 from sqlalchemy import Connection
 
+from advisor.answers.parts import Answer
 from advisor.catalog import Catalog
 from advisor.domain.program import DEFAULT_PROGRAM, MARKETPLACES, Verdict
 from advisor.errors import InvalidInput
-from advisor.inputs.values import GROUP_LONGEST
+from advisor.inputs.sellers import LONGEST_GROUP
 from advisor.messages import Messages
 from advisor.services import portfolio as services
 from advisor.services import sellers
-from advisor.services.calculations import Answer, today
+from advisor.services.calculations import today
 from advisor.web.pages import files, seller, session
 from advisor.web.pages.session import Portfolio, Visitor, here, show
 from advisor.web.pages.shell import language
@@ -93,7 +94,7 @@ def _wanted(catalog: Catalog) -> Wanted:
     return Wanted(
         program=_one_of(given.get("program"), catalog.program_ids) or DEFAULT_PROGRAM,
         verdict=_one_of(given.get("verdict"), [one.value for one in Verdict]),
-        group=group if 0 < len(group) <= GROUP_LONGEST and "\0" not in group else None,
+        group=group if 0 < len(group) <= LONGEST_GROUP and "\0" not in group else None,
         marketplace=_one_of(given.get("marketplace"), MARKETPLACES),
         sort=_one_of(given.get("sort"), SORTS) or SORTS[0],
     )

@@ -6,11 +6,12 @@ import orjson
 from flask import Response, request
 from sqlalchemy import Connection
 
+from advisor.answers.parts import Answer
 from advisor.catalog import Catalog
 from advisor.errors import InvalidInput
 from advisor.messages import Messages
 from advisor.services import sellers
-from advisor.services.calculations import Answer, today
+from advisor.services.calculations import today
 from advisor.web.pages.session import PATH, Portfolio, Visitor, here, link, see, show
 from advisor.web.pages.shell import language
 from advisor.web.pages.standing import (

@@ -6,12 +6,12 @@ from datetime import UTC, date, datetime
 
 from babel.dates import format_datetime
 
+from advisor.answers.parts import Answer
 from advisor.catalog import Catalog
 from advisor.domain.numbers import parse_decimal
 from advisor.domain.program import Criterion, Fact, Program
 from advisor.errors import Sentence, say
 from advisor.messages import FACT_REASONS, FACT_VALUES, REASONS, TEXTS, VERDICT_NAMES, Messages
-from advisor.services.calculations import Answer
 
 VERDICTS = {code: say(name) for code, name in VERDICT_NAMES.items()}
 OUTCOMES = {

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import date
 from math import ceil, floor, log10
 
+from advisor.answers.parts import Answer
 from advisor.domain.numbers import parse_decimal
 from advisor.errors import say
 from advisor.messages import Messages
-from advisor.services.calculations import Answer
 from advisor.services.portfolio import line
 from advisor.web.pages.standing import limit_of, value_of
 
