@@ -4,7 +4,10 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
 import requests
+
+from advisor.errors import Conflict
 
 SELLER = {"marketplace": "US", "facts": {"selling_plan": "professional"}}
 CLIENTS = 16
@@ -108,3 +111,34 @@ def test_a_key_whose_first_request_died_is_taken_over_after_its_lease(
     now += idempotency.KEPT_MS + 1
     with database.writing() as connection:
         assert idempotency.purge(connection) == 1
+
+
+def test_a_request_that_was_taken_over_keeps_nothing(workspace: Any, database: Any, monkeypatch: Any) -> None:
+    """It slept for longer than its lease, between its note and its effect; meanwhile the same request came again."""
+    from advisor.services import idempotency
+
+    now = 1_800_000_000_000
+    monkeypatch.setattr(idempotency, "clock", lambda connection: now)
+    with database.reading() as connection:
+        owner = connection.exec_driver_sql("SELECT id FROM workspace").scalar_one()
+    asked = idempotency.Asked(owner, "POST /v1/sellers", "k", "fingerprint")
+    begin = idempotency._begin
+
+    def begin_and_sleep(*given: Any) -> Any:
+        nonlocal now
+        known = begin(*given)
+        now += idempotency.LEASE_MS
+        assert begin(database, asked, "another token") is None
+        return known
+
+    def rename(connection: Any) -> idempotency.Reply:
+        connection.exec_driver_sql("UPDATE workspace SET name = 'renamed'")
+        return idempotency.Reply(200, b"", {})
+
+    monkeypatch.setattr(idempotency, "_begin", begin_and_sleep)
+    with pytest.raises(Conflict):
+        idempotency.once(database, asked, rename)
+    with database.reading() as connection:
+        assert connection.exec_driver_sql("SELECT name FROM workspace").scalar_one() == "Acme"
+        kept = connection.exec_driver_sql("SELECT token, status FROM idempotency_record").one()
+    assert tuple(kept) == ("another token", None)

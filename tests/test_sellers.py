@@ -83,6 +83,15 @@ def test_a_seller_stands_where_its_newest_day_puts_it(workspace: Any) -> None:
     assert days == ["2026-11-15", "2026-11-08", "2026-11-01"]
 
 
+def test_of_one_day_the_snapshot_that_came_last_counts(workspace: Any) -> None:
+    workspace.put("/v1/sellers/A1", json=SELLER)
+    for defects in (12, 3):
+        body = {"as_of": "2026-11-15", "metrics": numbers(defects)}
+        assert workspace.post("/v1/sellers/A1/snapshots", json=body).status_code == 201
+    (stands,) = workspace.get("/v1/sellers/A1").json["standings"]
+    assert (stands["verdict"], stands["previous"]["verdict"]) == ("eligible", "not_eligible")
+
+
 def test_a_day_that_has_not_come_has_no_numbers(workspace: Any) -> None:
     workspace.put("/v1/sellers/A1", json=SELLER)
     refused = workspace.post("/v1/sellers/A1/snapshots", json={"as_of": "2999-01-01", "metrics": numbers()})

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, select, update
 
 from advisor.errors import Conflict, InvalidInput, Problem, StoreUnavailable, say
 from advisor.store.database import Database, clock, insert_new
@@ -44,6 +44,16 @@ class Reply:
 
 Effect = Callable[[Connection], Reply]
 _record = idempotency_records.c
+_IS = (
+    _record.workspace_id == bindparam("of_workspace"),
+    _record.operation == bindparam("of_operation"),
+    _record.key == bindparam("of_key"),
+)
+_MINE = (*_IS, _record.token == bindparam("of_token"))
+_FIND = select(idempotency_records).where(*_IS).with_for_update()
+_TAKE_OVER = update(idempotency_records).where(*_IS)
+_FINISH = update(idempotency_records).where(*_MINE)
+_RELEASE = delete(idempotency_records).where(*_MINE, _record.status.is_(None))
 
 
 def once(database: Database, asked: Asked | None, effect: Effect) -> Reply:
@@ -85,12 +95,12 @@ def _begin(database: Database, asked: Asked, token: str) -> Reply | None:
         place = {"workspace_id": asked.workspace, "operation": asked.operation, "key": asked.key}
         if insert_new(connection, idempotency_records, place | note):
             return None
-        row = connection.execute(select(idempotency_records).where(*_is(asked)).with_for_update()).one_or_none()
+        row = connection.execute(_FIND, _named(asked)).one_or_none()
         if row is None:  # it was freed between our two looks
             raise _in_progress()
         known = _known(row, asked, now) if row.created_at > now - KEPT_MS else None
         if known is None:
-            connection.execute(update(idempotency_records).where(*_is(asked)).values(note))
+            connection.execute(_TAKE_OVER, _named(asked) | note)
         return known
 
 
@@ -113,20 +123,15 @@ def _in_progress() -> Conflict:
 
 def _finish(connection: Connection, asked: Asked, token: str, reply: Reply) -> None:
     """Keep the answer, in the transaction of the effect; raises Conflict when another request has taken over."""
-    kept = connection.execute(
-        update(idempotency_records)
-        .where(*_is(asked), _record.token == token)
-        .values(status=reply.status, headers=json.dumps(dict(reply.headers)), body=reply.body)
-    )
-    if kept.rowcount != 1:
+    answer = {"status": reply.status, "headers": json.dumps(dict(reply.headers)), "body": reply.body}
+    if connection.execute(_FINISH, _named(asked, token) | answer).rowcount != 1:
         raise _in_progress()
 
 
 def _release(database: Database, asked: Asked, token: str) -> None:
     """Free the key of a request that came to nothing; if that fails too, its lease frees it."""
     with suppress(StoreUnavailable), database.writing() as connection:
-        mine = (*_is(asked), _record.token == token, _record.status.is_(None))
-        connection.execute(delete(idempotency_records).where(*mine))
+        connection.execute(_RELEASE, _named(asked, token))
 
 
 def purge(connection: Connection) -> int:
@@ -135,5 +140,7 @@ def purge(connection: Connection) -> int:
     return connection.execute(delete(idempotency_records).where(old)).rowcount
 
 
-def _is(asked: Asked) -> tuple[ColumnElement[bool], ...]:
-    return (_record.workspace_id == asked.workspace, _record.operation == asked.operation, _record.key == asked.key)
+def _named(asked: Asked, token: str | None = None) -> dict[str, Any]:
+    """Name a record, or what a token holds of it, for the statements above."""
+    name = {"of_workspace": asked.workspace, "of_operation": asked.operation, "of_key": asked.key}
+    return name if token is None else name | {"of_token": token}
