@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Executable, Row, and_, bindparam, delete, func, insert, select, update
 
 from advisor.answers.assessments import assessment
 from advisor.answers.parts import Answer, dumps
@@ -23,23 +23,12 @@ from advisor.inputs.sellers import SellerInput, read_snapshot
 from advisor.messages import TREND_METHOD, TREND_REASONS, Messages
 from advisor.services.calculations import today
 from advisor.services.pages import page
-from advisor.store.database import insert_new, new_id, now_ms
+from advisor.store.database import INSERTS, insert_new, new_id, now_ms
 from advisor.store.tables import assessments, seller_groups, sellers, snapshots, standings
 
 # Told of an event of a workspace in the transaction that it happens in: connection, workspace, event, what it holds.
 Announce = Callable[[Connection, str, str, Answer], None]
 
-# The columns of a standing that a new assessment changes.
-STANDS = (
-    "assessment_id",
-    "as_of",
-    "verdict",
-    "score",
-    "tightest",
-    "previous_verdict",
-    "previous_score",
-    "assessed_at",
-)
 NO_SCORE = 101  # sorts sellers without a score behind those with one
 
 
@@ -189,20 +178,22 @@ def _of(table: Any, workspace: str, seller_id: str) -> tuple[ColumnElement[bool]
 
 # The statements of the request that comes most often are built once.
 _SELLER = select(sellers).where(sellers.c.workspace_id == bindparam("workspace"), sellers.c.id == bindparam("seller"))
-_LOCKED_SELLER = _SELLER.with_for_update()  # before its standings are read, so that they are the latest
-_STANDINGS = select(standings.c.program, standings.c.as_of, standings.c.verdict, standings.c.score).where(
-    standings.c.workspace_id == bindparam("workspace"), standings.c.seller_id == bindparam("seller")
-)
-_NEW_SNAPSHOT, _NEW_ASSESSMENT, _NEW_STANDING = insert(snapshots), insert(assessments), insert(standings)
-_NEXT_STANDING = (
-    update(standings)
-    .where(
-        standings.c.workspace_id == bindparam("in_workspace"),
-        standings.c.seller_id == bindparam("of_seller"),
-        standings.c.program == bindparam("of_program"),
-    )
-    .values({name: bindparam(name) for name in STANDS})
-)
+_LOCKED_SELLER = _SELLER.with_for_update()  # while it is judged, it stays what it is
+_NEW_SNAPSHOT, _NEW_ASSESSMENT = insert(snapshots), insert(assessments)
+
+
+def _newest(dialect: str) -> Executable:
+    """Let a seller stand as told, unless it knows a later day; gives the verdict before, if it stood there before."""
+    told = INSERTS[dialect](standings)
+    names = ("assessment_id", "as_of", "verdict", "score", "tightest", "assessed_at")
+    changed = {name: told.excluded[name] for name in names}
+    changed |= {"previous_verdict": standings.c.verdict, "previous_score": standings.c.score}
+    not_later = standings.c.as_of <= told.excluded.as_of
+    kept = told.on_conflict_do_update(index_elements=standings.primary_key, set_=changed, where=not_later)
+    return kept.returning(standings.c.previous_verdict)
+
+
+_NEWEST = {dialect: _newest(dialect) for dialect in INSERTS}
 
 
 def add_snapshot(
@@ -222,7 +213,6 @@ def add_snapshot(
     seller = connection.execute(_LOCKED_SELLER, named).one_or_none()
     if seller is None:
         raise NotFound("seller", seller_id)
-    stands = {row.program: row for row in connection.execute(_STANDINGS, named)}
     programs, facts = json.loads(seller.programs), json.loads(seller.facts)
     wanted = read_snapshot(catalog, body, seller.marketplace, programs, facts, today())
     place = {"workspace_id": workspace, "seller_id": seller_id}
@@ -248,7 +238,7 @@ def add_snapshot(
             "created_at": now,
         }
         connection.execute(_NEW_ASSESSMENT, place | kept)
-        _stand(connection, place, kept, stands.get(program.id), announce)
+        _stand(connection, place, kept, announce)
         judged.append(orjson.Fragment(b'{"id":"%b",%b' % (assessment_id.encode(), answer[1:])))  # not written twice
     return {
         "id": snapshot_id,
@@ -270,30 +260,12 @@ def tightest(one: Assessment) -> str | None:
     return one.findings[min(scored)[1]].rule.criterion.id if scored else None
 
 
-def _stand(connection: Connection, place: Answer, kept: Mapping[str, Any], before: Any, announce: Announce) -> None:
+def _stand(connection: Connection, place: Answer, kept: Mapping[str, Any], announce: Announce) -> None:
     """Let the seller stand where an assessment puts it, unless it knows a later day; announce a change of verdict."""
-    if before is not None and before.as_of > kept["as_of"]:
-        return
-    values = {
-        "assessment_id": kept["id"],
-        "as_of": kept["as_of"],
-        "verdict": kept["verdict"],
-        "score": kept["score"],
-        "tightest": kept["tightest"],
-        "previous_verdict": before.verdict if before else None,
-        "previous_score": before.score if before else None,
-        "assessed_at": kept["created_at"],
-    }
-    if before is None:
-        connection.execute(_NEW_STANDING, place | values | {"program": kept["program"]})
-        return
-    where = {
-        "in_workspace": place["workspace_id"],
-        "of_seller": place["seller_id"],
-        "of_program": kept["program"],
-    }
-    connection.execute(_NEXT_STANDING, values | where)
-    if before.verdict != kept["verdict"]:
+    stands = {name: kept[name] for name in ("program", "as_of", "verdict", "score", "tightest")}
+    stands |= {"assessment_id": kept["id"], "assessed_at": kept["created_at"]}
+    before = connection.execute(_NEWEST[connection.dialect.name], place | stands).scalar()
+    if before not in (None, kept["verdict"]):
         happened = {
             "seller": place["seller_id"],
             "program": kept["program"],
@@ -301,7 +273,7 @@ def _stand(connection: Connection, place: Answer, kept: Mapping[str, Any], befor
             "as_of": kept["as_of"].isoformat(),
             "assessment": kept["id"],
             "verdict": kept["verdict"],
-            "previous_verdict": before.verdict,
+            "previous_verdict": before,
         }
         announce(connection, place["workspace_id"], "seller.verdict_changed", happened)
 

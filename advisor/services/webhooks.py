@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, func, insert, select, update
 
 from advisor import outbound
 from advisor.answers.parts import Answer
@@ -164,15 +164,18 @@ def _is(workspace: str, endpoint_id: str) -> ColumnElement[bool]:
 # Events and deliveries
 
 
+_ENABLED = (
+    select(_endpoint.id, _endpoint.events)
+    .where(_endpoint.workspace_id == bindparam("workspace"), _endpoint.disabled.is_(None))
+    .order_by(_endpoint.id)
+    .with_for_update(read=True, key_share=True)  # none of them is deleted before the event is kept
+)
+
+
 def announce(connection: Connection, workspace: str, event: str, happened: Answer) -> None:
     """Put an event into the outbox, once for each endpoint that wants it; it is sent if the transaction is kept."""
-    wanted = (
-        select(_endpoint.id, _endpoint.events)
-        .where(_endpoint.workspace_id == workspace, _endpoint.disabled.is_(None))
-        .order_by(_endpoint.id)
-        .with_for_update(read=True, key_share=True)  # none of them is deleted before this is kept
-    )
-    ids = [row.id for row in connection.execute(wanted) if event in json.loads(row.events)]
+    enabled = connection.execute(_ENABLED, {"workspace": workspace})
+    ids = [row.id for row in enabled if event in json.loads(row.events)]
     if ids:
         _put(connection, workspace, ids, event, happened)
 
