@@ -611,11 +611,15 @@ class Messages:
         return translated.format(**values) if values else translated
 
     def say(self, sentence: str) -> str:
-        """Translate a sentence that was made with `errors.say`, and those that were filled into it."""
+        """Translate a sentence that was made with `errors.say`, with the sentences and dates that were filled into it."""
         if not isinstance(sentence, Sentence):
             return sentence
-        values = {name: self.say(one) if isinstance(one, str) else one for name, one in sentence.values.items()}
-        return self.text(sentence.message, values)
+        return self.text(sentence.message, {name: self._filled(one) for name, one in sentence.values.items()})
+
+    def _filled(self, value: object) -> object:
+        if isinstance(value, str):
+            return self.say(value)
+        return self.day(value) if isinstance(value, date) else value
 
     def percent(self, ppm: int) -> str:
         """Write parts per million as a percentage without trailing zeros."""

@@ -174,6 +174,33 @@ def test_the_example_account_is_eligible_with_score_67(client: FlaskClient) -> N
     assert findings["return"]["reason"] == "no_published_threshold"
 
 
+@pytest.mark.parametrize(
+    ("route", "more", "detail"),
+    [
+        (
+            "/v1/assessments",
+            {"metrics": {"return_rate": {"count": 3}}},
+            "“Return rate” is a rate: give `count` and `of`, or `rate`.",
+        ),
+        (
+            "/v1/assessments",
+            {"metrics": {"safety_complaints": {"count": 3, "of": 9}}},
+            "“Product safety customer complaints” is a plain count: give `count` alone.",
+        ),
+        (
+            "/v1/pre-sale-checks",
+            {"kind": "pre_order", "listed_on": "1899-12-31", "release_on": "2026-11-22"},
+            "A day lies from January 1, 1900 to December 31, 2999.",
+        ),
+    ],
+)
+def test_a_refusal_has_labels_and_dates_as_people_read_them(
+    client: FlaskClient, route: str, more: dict[str, Any], detail: str
+) -> None:
+    answer = client.post(route, json={"marketplace": "US", **more})
+    assert [one["detail"] for one in answer.get_json()["errors"]] == [detail]
+
+
 def test_an_observation_that_no_criterion_reads_is_listed(client: FlaskClient) -> None:
     """The program reads late shipments over 30 days; the 10 days of the example stand unused."""
     assert judge(client)["unused"] == [{"metric": "late_shipment_rate", "window_days": 10, "segment": None}]

@@ -22,6 +22,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 
 from advisor.batch import REJECTS
+from advisor.catalog import default_data_dir
 from advisor.errors import NotFound, StoreFull, StoreUnavailable, UnknownName, say
 from advisor.messages import Messages, negotiate
 from advisor.services import batches, idempotency, keys
@@ -30,6 +31,7 @@ from advisor.settings import Settings
 from advisor.store import disk
 from advisor.store.database import TOO_BUSY, Database
 from advisor.web import create_app, language
+from tests.catalogs import said_in_data
 
 PACKAGE = Path(__file__).parent.parent / "advisor"
 CORPUS = Path(__file__).parent / "corpus"
@@ -57,14 +59,14 @@ class Brackets(NullTranslations):
 
 @pytest.fixture(autouse=True)
 def brackets(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Add the second language, and check in the end that all it was asked for is in the code, to be translated."""
+    """Add the second language; in the end, all it was asked for is in the code or in the data, to be translated."""
     catalog, bracketed = Brackets(), Messages()
     bracketed._translations = catalog
     monkeypatch.setattr(language, "negotiate", lambda wanted: bracketed if wanted[:1] == ["qaa"] else negotiate(wanted))
     language._language.cache_clear()
     yield
     language._language.cache_clear()
-    assert catalog.asked <= {message for message, _ in said()}
+    assert catalog.asked <= {message for message, _ in said()} | said_in_rules()
 
 
 @pytest.fixture
@@ -136,6 +138,12 @@ def said() -> list[tuple[str, ast.Call]]:
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "say" and node.args
     ]
     return [(node.args[0].value, node) for node in calls if isinstance(node.args[0], ast.Constant)]
+
+
+@cache
+def said_in_rules() -> frozenset[str]:
+    """List the texts of the rule data: names of metrics stand in sentences."""
+    return frozenset(text for text, _ in said_in_data(default_data_dir()))
 
 
 def test_placeholders_are_plain_names_that_are_filled_in() -> None:

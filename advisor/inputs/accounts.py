@@ -113,9 +113,11 @@ def read_observation(given: Any) -> Measured | None:
     if count is None and of is None and rate is None:
         if given.keys() & {"count", "of", "rate"}:
             return None
-        raise refuse("no_value", say("An observation has count and of, or rate, or (for counters) count."))
+        raise refuse(
+            "no_value", say("An observation has `count` and `of`, or `rate`, or (for counters) `count` alone.")
+        )
     if rate is not None and (count is not None or of is not None):
-        raise refuse("rate_and_count", say("Give either the rate, or count and of: not both."))
+        raise refuse("rate_and_count", say("Give either `rate`, or `count` and `of`: not both."))
     if rate is not None:
         seen = Observation.of_rate(rate)
     elif count is None:
@@ -289,10 +291,10 @@ def read_observations(
             elif counter == (seen.of is None):
                 observations[slot] = seen
             elif counter:
-                detail = say("{metric} is a plain count. Give count alone.", metric=name)
+                detail = say("“{label}” is a plain count: give `count` alone.", label=say(metric.label))
                 problems.append(Problem(f"/metrics/{name}{place}", "not_a_count", detail))
             else:
-                detail = say("{metric} is a rate. Give count and of, or rate.", metric=name)
+                detail = say("“{label}” is a rate: give `count` and `of`, or `rate`.", label=say(metric.label))
                 problems.append(Problem(f"/metrics/{name}{place}", "half_a_pair", detail))
     return observations
 

@@ -6,7 +6,7 @@ from typing import Any
 from marshmallow import RAISE, Schema, ValidationError, fields, missing
 
 from advisor.errors import InvalidInput, Problem, Sentence, say
-from advisor.inputs.values import Refusal
+from advisor.inputs.values import MISSING, Refusal
 from advisor.strict_json import MOST_PROBLEMS, escape
 
 NO_OBJECT = say("This has to be a JSON object.")
@@ -66,8 +66,7 @@ class Several(fields.List[Any]):
     """A list of values or objects."""
 
     default_error_messages = {
-        "required": Refusal("missing", say("This is missing; it has to be given.")),  # type: ignore[dict-item]
-        "null": Refusal("missing", say("This is null; it has to be given.")),  # type: ignore[dict-item]
+        **MISSING,
         "invalid": Refusal("wrong_value", NO_LIST),  # type: ignore[dict-item]
     }
 
@@ -77,6 +76,12 @@ def check_number(problems: list[Problem], given: list[Any], pointer: str, most: 
     if not 1 <= len(given) <= most:
         detail = say("This list has {number} entries; it may have 1 to {most}.", number=len(given), most=most)
         problems.append(Problem(pointer, "wrong_length", detail))
+
+
+def check_most(problems: list[Problem], given: Sequence[Any], pointer: str, most: int) -> None:
+    """Note a list that is too long."""
+    if len(given) > most:
+        problems.append(Problem(pointer, "wrong_length", too_many(given, most)))
 
 
 def refuse_if_any(problems: list[Problem]) -> None:

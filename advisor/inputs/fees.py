@@ -242,10 +242,10 @@ def _advice_line(schedule: FeeSchedule, data: Mapping[str, Any], pointer: str, p
     for index, one in enumerate(data.get("scenarios") or ()):
         units, uplift = one.get("monthly_units"), one.get("uplift")
         if (units is None) == (uplift is None):
-            detail = say("A scenario has either monthly_units or uplift.")
+            detail = say("A scenario has either `monthly_units` or `uplift`.")
             problems.append(Problem(f"{pointer}/scenarios/{index}", "one_of_two", detail))
         if uplift is not None and data.get("current_monthly_units") is None:
-            detail = say("An uplift needs the line's current_monthly_units.")
+            detail = say("An uplift needs the line's `current_monthly_units`.")
             problems.append(Problem(f"{pointer}/scenarios/{index}/uplift", "missing", detail))
         if one["name"] in names:
             detail = say("Two scenarios of this line have this name. Name each once.")
@@ -256,7 +256,7 @@ def _advice_line(schedule: FeeSchedule, data: Mapping[str, Any], pointer: str, p
         place = f"{pointer}/quantity_discounts/{index}"
         price = _amount(schedule, one, "unit_price", place, problems)
         if (one.get("unit_price") is None) == (one.get("discount_rate") is None):
-            detail = say("A quantity discount has either discount_rate or unit_price.")
+            detail = say("A quantity discount has either `discount_rate` or `unit_price`.")
             problems.append(Problem(place, "one_of_two", detail))
         if price == 0:
             problems.append(Problem(f"{place}/unit_price", "out_of_range", PRICE_OF_NOTHING))

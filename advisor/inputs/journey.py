@@ -3,21 +3,21 @@
 from datetime import date
 from typing import Any
 
+from marshmallow import RAISE
+
 from advisor.catalog import Catalog
-from advisor.inputs.accounts import Facts, Metrics
-from advisor.inputs.assessments import AssessmentInput, SellerSchema, read_assessment
-from advisor.inputs.bodies import Inner, Strict, load
-from advisor.inputs.values import Day, Marketplace
+from advisor.inputs.assessments import AssessmentInput, AssessmentRequest, read_assessment
+from advisor.inputs.bodies import load
 
 
-class ReachRequest(Strict):
-    """One account to hold against every program there is: an assessment request without `programs`."""
+class ReachRequest(AssessmentRequest):
+    """One account to hold against every program there is."""
 
-    marketplace = Marketplace(required=True)
-    as_of = Day()
-    seller = Inner(SellerSchema, allow_none=True)
-    facts = Facts()
-    metrics = Metrics()
+    class Meta:
+        """Without the programs."""
+
+        unknown = RAISE
+        exclude = ("programs",)
 
 
 _REACH = ReachRequest()

@@ -16,10 +16,13 @@ from advisor.domain.presale import KINDS, MEDIA, Plan
 from advisor.domain.program import Program
 from advisor.errors import Problem, say
 from advisor.inputs.accounts import Metrics, ProgramName, check_programs, read_observations
-from advisor.inputs.bodies import Inner, Several, Strict, check_number, load, refuse_if_any
-from advisor.inputs.fees import MOST_LINES, SELLING_PLANS, FeeLineFields, fee_line
+from advisor.inputs.bodies import Inner, Several, Strict, check_most, check_number, load, refuse_if_any
+from advisor.inputs.fees import SELLING_PLANS, FeeLineFields, fee_line
 from advisor.inputs.values import (
+    LAST_DAY,
+    MOST_HOLIDAYS,
     Count,
+    CountedDay,
     Country,
     Day,
     Flag,
@@ -33,30 +36,13 @@ from advisor.inputs.values import (
     refuse,
 )
 
-# Beyond these nobody plans: they leave room to count days before and after any date.
-FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2999, 12, 31)
-MOST_HOLIDAYS = 366
 MOST_HANDLING_DAYS = 366
 LONGEST_TEXT = 10_000
 LONGEST_NAME = 200
 MOST_BULLETS = 100
 MOST_IMAGES = 1000
 MOST_ATTRIBUTES = 1000
-
-
-class PlannedDay(Day):
-    """A date from 1900 to 2999."""
-
-    def json_schema(self) -> dict[str, Any]:
-        return {**super().json_schema(), "description": "From 1900-01-01 to 2999-12-31."}
-
-    def read(self, value: Any) -> date:
-        day: date = super().read(value)
-        if not FIRST_DAY <= day <= LAST_DAY:
-            raise refuse(
-                "out_of_range", say("A planned day lies from {first} to {last}.", first=FIRST_DAY, last=LAST_DAY)
-            )
-        return day
+MOST_LISTINGS = 200
 
 
 class SaleLine(FeeLineFields):
@@ -75,12 +61,12 @@ class PreSaleRequest(Strict):
     marketplace = Marketplace(required=True)
     as_of = Day()
     kind = Word(KINDS, required=True)
-    listed_on = PlannedDay(required=True)
-    release_on = PlannedDay()
-    restock_on = PlannedDay()
-    promised_ship_on = PlannedDay()
-    earliest_delivery_on = PlannedDay()
-    holidays = Several(PlannedDay(required=True), allow_none=True, metadata={"maxItems": MOST_HOLIDAYS})
+    listed_on = CountedDay(required=True)
+    release_on = CountedDay()
+    restock_on = CountedDay()
+    promised_ship_on = CountedDay()
+    earliest_delivery_on = CountedDay()
+    holidays = Several(CountedDay(required=True), allow_none=True, metadata={"maxItems": MOST_HOLIDAYS})
     media = Word(MEDIA)
     fulfillment = Word(CHANNELS)
     prime = Flag()
@@ -150,7 +136,7 @@ class ListingCheckRequest(Strict):
 
     marketplace = Marketplace(required=True)
     as_of = Day()
-    listings = Several(Inner(ProductListingSchema), required=True, metadata={"minItems": 1, "maxItems": MOST_LINES})
+    listings = Several(Inner(ProductListingSchema), required=True, metadata={"minItems": 1, "maxItems": MOST_LISTINGS})
 
 
 _PRE_SALE, _LISTINGS = PreSaleRequest(), ListingCheckRequest()
@@ -195,11 +181,7 @@ def read_pre_sale(catalog: Catalog, body: Any, today: date) -> PreSaleInput:
             problems.append(Problem("/prime", "not_allowed", detail))
         prime = True
     holidays = data.get("holidays") or []
-    if len(holidays) > MOST_HOLIDAYS:
-        detail = say(
-            "This list has {number} entries; it may have up to {most}.", number=len(holidays), most=MOST_HOLIDAYS
-        )
-        problems.append(Problem("/holidays", "wrong_length", detail))
+    check_most(problems, holidays, "/holidays", MOST_HOLIDAYS)
     schedule = catalog.schedule(data["marketplace"])
     line = _line(schedule, data, problems)
     observations = read_observations(catalog.vocabulary, data.get("metrics") or {}, problems)
@@ -275,7 +257,7 @@ def read_listings(body: Any, today: date) -> ListingsInput:
     """Read the body of a listing check. Raises InvalidInput."""
     data = load(_LISTINGS, body)
     problems: list[Problem] = []
-    check_number(problems, data["listings"], "/listings", MOST_LINES)
+    check_number(problems, data["listings"], "/listings", MOST_LISTINGS)
     listings = tuple(_listing(one, f"/listings/{index}", problems) for index, one in enumerate(data["listings"]))
     refuse_if_any(problems)
     return ListingsInput(data["marketplace"], data.get("as_of") or today, listings)
@@ -283,13 +265,8 @@ def read_listings(body: Any, today: date) -> ListingsInput:
 
 def _listing(data: Mapping[str, Any], pointer: str, problems: list[Problem]) -> Listing:
     bullets, required = data.get("bullet_points"), data.get("required_attributes")
-    for key, given, most in (
-        ("bullet_points", bullets, MOST_BULLETS),
-        ("required_attributes", required, MOST_ATTRIBUTES),
-    ):
-        if given is not None and len(given) > most:
-            detail = say("This list has {number} entries; it may have up to {most}.", number=len(given), most=most)
-            problems.append(Problem(f"{pointer}/{key}", "wrong_length", detail))
+    check_most(problems, bullets or (), f"{pointer}/bullet_points", MOST_BULLETS)
+    check_most(problems, required or (), f"{pointer}/required_attributes", MOST_ATTRIBUTES)
     return Listing(
         title=data.get("title"),
         bullet_points=None if bullets is None else tuple(bullets),

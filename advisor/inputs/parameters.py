@@ -7,7 +7,7 @@ from marshmallow import ValidationError
 
 from advisor.errors import LONGEST_NAME_SHOWN, Problem, say
 from advisor.inputs.bodies import flatten, refuse_if_any
-from advisor.inputs.values import Refusal, refuse
+from advisor.inputs.values import Refusal, refuse, wrong_length
 from advisor.strict_json import NUL
 
 LONGEST_CONSTANT = 200
@@ -34,12 +34,7 @@ def read_constants(values: Sequence[str]) -> dict[str, str]:
         if "\0" in given:
             refusals.append(Refusal("nul_character", NUL))
         elif len(given) > LONGEST_CONSTANT:
-            detail = say(
-                "This text has {length} characters; it may have 1 to {longest}.",
-                length=len(given),
-                longest=LONGEST_CONSTANT,
-            )
-            refusals.append(Refusal("wrong_length", detail))
+            refusals.append(Refusal("wrong_length", wrong_length(len(given), LONGEST_CONSTANT)))
         elif not name or not equals:
             detail = say("{given} has to be NAME=VALUE, such as selling_plan=professional.", given=repr(given))
             refusals.append(Refusal("wrong_value", detail))

@@ -8,31 +8,32 @@ from typing import Any
 
 from advisor.domain.declared import Declared, Dispatch, Listing, MultiPack, ReviewRequest, Shipping
 from advisor.domain.numbers import HIGHEST_AMOUNT, HIGHEST_COUNT, HIGHEST_UNITS, PPM
-from advisor.domain.red_lines import KINDS, MESSAGE, Text
+from advisor.domain.red_lines import KINDS, MESSAGE
+from advisor.domain.red_lines import Text as GivenText
 from advisor.errors import Problem, say
-from advisor.inputs.bodies import Inner, Several, Strict, load, refuse_if_any
+from advisor.inputs.bodies import Inner, Several, Strict, check_most, load, refuse_if_any
 from advisor.inputs.values import (
+    MOST_HOLIDAYS,
     Count,
+    CountedDay,
     Day,
     Flag,
     LongText,
     Marketplace,
+    Text,
     Value,
     Word,
     decimal_schema,
     read_decimal,
     refuse,
 )
-from advisor.inputs.values import Text as ShortText
 
 LONGEST_TEXT = 100_000
 # All texts of a request together: so many are checked within seconds.
 MOST_CHARACTERS = 200_000
 MOST_TEXTS = 200
 MOST_ENTRIES = 1000
-MOST_HOLIDAYS = 366
-# Beyond these nobody sells: they leave room to count business days after any date.
-FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2999, 12, 31)
+MOST_MARKS = 100
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}", re.ASCII)
 GTIN = re.compile(r"[0-9]{8,14}", re.ASCII)
 ASIN = re.compile(r"[A-Z0-9]{10}", re.ASCII)
@@ -50,19 +51,6 @@ class Language(Value):
         if not isinstance(value, str) or not LANGUAGE.fullmatch(value):
             raise refuse("wrong_value", say("A language is a tag, such as en, zh or zh-Hans."))
         return value.partition("-")[0].lower()
-
-
-class ActualDay(Day):
-    """A date from 1900 to 2999."""
-
-    def json_schema(self) -> dict[str, Any]:
-        return {**super().json_schema(), "description": "From 1900-01-01 to 2999-12-31."}
-
-    def read(self, value: Any) -> date:
-        day: date = super().read(value)
-        if not FIRST_DAY <= day <= LAST_DAY:
-            raise refuse("out_of_range", say("A day lies from {first} to {last}.", first=FIRST_DAY, last=LAST_DAY))
-        return day
 
 
 class Code(Value):
@@ -97,27 +85,27 @@ class TextSchema(Strict):
     kind = Word(KINDS, required=True)
     text = LongText(LONGEST_TEXT, "At most 100,000 code points.", required=True)
     language = Language()
-    message_type = ShortText(100)
+    message_type = Text(100)
     reply = Flag()
-    order_completed_on = ActualDay()
-    sent_on = ActualDay()
+    order_completed_on = CountedDay()
+    sent_on = CountedDay()
 
 
 class ReviewRequestSchema(Strict):
     """Requests for a review or feedback of one order."""
 
-    order_id = ShortText(100, required=True)
+    order_id = Text(100, required=True)
     count = Count(1, HIGHEST_UNITS)
-    sent_on = ActualDay()
+    sent_on = CountedDay()
 
 
 class DispatchSchema(Strict):
     """One order and when it was handed over; null when it was not yet."""
 
     category = Word(MEDIA, required=True)
-    confirmed_on = ActualDay(required=True)
-    dispatched_on = ActualDay()
-    holidays = Several(ActualDay(required=True), allow_none=True, metadata={"maxItems": MOST_HOLIDAYS})
+    confirmed_on = CountedDay(required=True)
+    dispatched_on = CountedDay()
+    holidays = Several(CountedDay(required=True), allow_none=True, metadata={"maxItems": MOST_HOLIDAYS})
 
 
 class ShippingSchema(Strict):
@@ -161,7 +149,7 @@ class DeclaredSchema(Strict):
     multi_packs = _entries(MultiPackSchema)
     listings = _entries(ListingSchema)
     media_pre_sales = Several(Word(MEDIA, required=True), allow_none=True, metadata={"maxItems": MOST_ENTRIES})
-    third_party_trademarks = Several(ShortText(100, required=True), allow_none=True, metadata={"maxItems": 100})
+    third_party_trademarks = Several(Text(100, required=True), allow_none=True, metadata={"maxItems": MOST_MARKS})
 
 
 class PolicyCheckRequest(Strict):
@@ -180,12 +168,11 @@ class PolicyCheckInput:
 
     marketplace: str
     as_of: date
-    texts: tuple[Text, ...]
+    texts: tuple[GivenText, ...]
     declared: Declared
 
 
 _REQUEST = PolicyCheckRequest()
-_MOST = {"media_pre_sales": MOST_ENTRIES, "third_party_trademarks": 100}
 
 
 def read_policy_check(body: Any, today: date) -> PolicyCheckInput:
@@ -194,12 +181,11 @@ def read_policy_check(body: Any, today: date) -> PolicyCheckInput:
     problems: list[Problem] = []
     given = data.get("texts") or []
     facts = {name: value for name, value in (data.get("facts") or {}).items() if value is not None}
-    if len(given) > MOST_TEXTS:
-        problems.append(Problem("/texts", "wrong_length", _too_many(len(given), MOST_TEXTS)))
+    check_most(problems, given, "/texts", MOST_TEXTS)
     for name, value in facts.items():
-        most = _MOST.get(name, MOST_ENTRIES)
-        if isinstance(value, list) and len(value) > most:
-            problems.append(Problem(f"/facts/{name}", "wrong_length", _too_many(len(value), most)))
+        if isinstance(value, list):
+            most = MOST_MARKS if name == "third_party_trademarks" else MOST_ENTRIES
+            check_most(problems, value, f"/facts/{name}", most)
     refuse_if_any(problems)
     length = sum(len(one["text"]) for one in given)
     if length > MOST_CHARACTERS:
@@ -221,13 +207,9 @@ def read_policy_check(body: Any, today: date) -> PolicyCheckInput:
     return PolicyCheckInput(
         data["marketplace"],
         data.get("as_of") or today,
-        tuple(Text(**{"language": language, **_known(one)}) for one in given),
+        tuple(GivenText(**{"language": language, **_known(one)}) for one in given),
         _declared(facts),
     )
-
-
-def _too_many(number: int, most: int) -> Any:
-    return say("This list has {number} entries; it may have up to {most}.", number=number, most=most)
 
 
 def _known(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -248,8 +230,7 @@ def _check_text(one: Mapping[str, Any], place: str, problems: list[Problem]) -> 
 
 def _check_dispatch(one: Mapping[str, Any], place: str, problems: list[Problem]) -> None:
     holidays = one.get("holidays") or ()
-    if len(holidays) > MOST_HOLIDAYS:
-        problems.append(Problem(f"{place}/holidays", "wrong_length", _too_many(len(holidays), MOST_HOLIDAYS)))
+    check_most(problems, holidays, f"{place}/holidays", MOST_HOLIDAYS)
     dispatched = one.get("dispatched_on")
     if dispatched is not None and dispatched < one["confirmed_on"]:
         detail = say(

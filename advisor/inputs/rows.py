@@ -38,7 +38,7 @@ def flatten_assessment(catalog: Catalog, body: Any, program: str, as_of: date) -
         detail = say("This file is scored for {program} alone.", program=program)
         problems.append(Problem("/programs", "not_allowed", detail))
     if data.get("as_of") not in (None, as_of):
-        detail = say("This file is scored by the rules of {as_of} alone.", as_of=as_of.isoformat())
+        detail = say("This file is scored by the rules of {as_of} alone.", as_of=as_of)
         problems.append(Problem("/as_of", "not_allowed", detail))
     vocabulary = catalog.vocabulary
     facts = read_facts(vocabulary, data.get("facts") or {}, problems)
@@ -57,7 +57,7 @@ def flatten_assessment(catalog: Catalog, body: Any, program: str, as_of: date) -
         channel = loaded.get("fulfillment")
         if channel is not None and CHANNEL_OF_ACCOUNT[channel] != facts.pop("fulfillment", None):
             detail = say(
-                "A row has one fulfillment, for the account and its sale: give facts.fulfillment to match this."
+                "A row has one fulfillment, for the account and its sale: give `facts.fulfillment` to match this."
             )
             problems.append(Problem("/lines/0/fulfillment", "not_allowed", detail))
         cells |= {name: _cell(lines[0][name]) for name, value in loaded.items() if value is not None}

@@ -9,7 +9,7 @@ from advisor.catalog import Catalog
 from advisor.errors import InvalidInput, Problem, say
 from advisor.inputs.accounts import Facts, Metrics, ProgramName
 from advisor.inputs.assessments import AssessmentInput, loaded_assessment
-from advisor.inputs.bodies import Several, Strict, load, too_many
+from advisor.inputs.bodies import Several, Strict, check_most, load, refuse_if_any
 from advisor.inputs.values import Day, Marketplace, Text
 
 MOST_GROUPS = 50
@@ -53,8 +53,9 @@ def read_seller(catalog: Catalog, body: Any) -> SellerInput:
     data = load(_SELLER, body)
     checked = loaded_assessment(catalog, {**data, "as_of": None}, date.min)
     groups = data.get("groups") or []
-    if len(groups) > MOST_GROUPS:
-        raise InvalidInput([Problem("/groups", "wrong_length", too_many(groups, MOST_GROUPS))])
+    problems: list[Problem] = []
+    check_most(problems, groups, "/groups", MOST_GROUPS)
+    refuse_if_any(problems)
     return SellerInput(
         marketplace=data["marketplace"],
         name=data.get("name"),
@@ -73,8 +74,8 @@ def read_snapshot(
     if as_of > today + timedelta(days=1):  # somewhere it is tomorrow already
         detail = say(
             "{as_of} has not come yet: a snapshot holds what was measured. Today is {today} (UTC).",
-            as_of=as_of.isoformat(),
-            today=today.isoformat(),
+            as_of=as_of,
+            today=today,
         )
         raise InvalidInput([Problem("/as_of", "out_of_range", detail)])
     facts = {**facts, **(data.get("facts") or {})}

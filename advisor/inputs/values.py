@@ -15,6 +15,9 @@ from advisor.errors import Sentence, say
 from advisor.strict_json import NUL
 
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+# Beyond these nobody sells or plans: they leave room to count days before and after any date.
+FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2999, 12, 31)
+MOST_HOLIDAYS = 366
 COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
 ALLOWED_MARKETPLACES = say("Allowed are {marketplaces} (GB is taken as UK).", marketplaces=", ".join(MARKETPLACES))
 NOT_A_WHOLE_NUMBER = say("This has to be a whole number, such as 12.")
@@ -39,13 +42,17 @@ def allowed(words: Sequence[str]) -> Sentence:
     return say("Allowed are {words}.", words=", ".join(words))
 
 
+# marshmallow hands on whatever stands here; it says str.
+MISSING: dict[str, Any] = {
+    "required": Refusal("missing", say("This is missing; it has to be given.")),
+    "null": Refusal("missing", say("This is null; it has to be given.")),
+}
+
+
 class Value(fields.Field[Any]):
     """A field whose refusals carry codes. `read` checks one JSON value; null and absent are unknown unless required."""
 
-    default_error_messages = {
-        "required": Refusal("missing", say("This is missing; it has to be given.")),  # type: ignore[dict-item]
-        "null": Refusal("missing", say("This is null; it has to be given.")),  # type: ignore[dict-item]
-    }
+    default_error_messages = MISSING
 
     def __init__(self, *, required: bool = False, **kwargs: Any) -> None:
         super().__init__(required=required, allow_none=not required, **kwargs)
@@ -82,54 +89,59 @@ def decimal_schema(places: int, most: int, example: str) -> dict[str, Any]:
 
 
 class Text(Value):
-    """A text that is not too long."""
+    """A text of one character or more that is not too long."""
+
+    shortest = 1
 
     def __init__(self, longest: int = 200, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.longest = longest
 
     def json_schema(self) -> dict[str, Any]:
-        return {"type": "string", "minLength": 1, "maxLength": self.longest}
+        return {"type": "string", "minLength": self.shortest, "maxLength": self.longest}
 
     def read(self, value: Any) -> str:
         if not isinstance(value, str):
             raise refuse("not_text", say("This has to be a text."))
-        if not 1 <= len(value) <= self.longest:
-            detail = say(
-                "This text has {length} characters; it may have 1 to {longest}.",
-                length=len(value),
-                longest=self.longest,
-            )
-            raise refuse("wrong_length", detail)
+        if not self.shortest <= len(value) <= self.longest:
+            raise refuse("wrong_length", self.wrong_length(len(value)))
         if "\0" in value:
             raise refuse("nul_character", NUL)
         return value
 
+    def wrong_length(self, length: int) -> Sentence:
+        """Say how long a text may be."""
+        return wrong_length(length, self.longest)
 
-class LongText(Value):
-    """A text of up to so many code points, as it is shown; it may be empty."""
+
+def wrong_length(length: int, longest: int) -> Sentence:
+    """Say how long a text may be that is not empty."""
+    return say(
+        "This text has {length} characters; it may have 1 to {longest}.",
+        length=length,
+        longest=longest,
+    )
+
+
+class LongText(Text):
+    """A text of several lines, of up to so many code points, as it is shown; it may be empty."""
+
+    shortest = 0
 
     def __init__(self, longest: int, description: str | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.longest, self.description = longest, description
+        super().__init__(longest, **kwargs)
+        self.description = description
 
     def json_schema(self) -> dict[str, Any]:
         described = {} if self.description is None else {"description": self.description}
         return {"type": "string", "maxLength": self.longest, **described}
 
-    def read(self, value: Any) -> str:
-        if not isinstance(value, str):
-            raise refuse("not_text", say("This has to be a text."))
-        if len(value) > self.longest:
-            detail = say(
-                "This text has {length} characters; it may have up to {longest}.",
-                length=len(value),
-                longest=self.longest,
-            )
-            raise refuse("wrong_length", detail)
-        if "\0" in value:
-            raise refuse("nul_character", NUL)
-        return value
+    def wrong_length(self, length: int) -> Sentence:
+        return say(
+            "This text has {length} characters; it may have up to {longest}.",
+            length=length,
+            longest=self.longest,
+        )
 
 
 class Word(Value):
@@ -202,6 +214,19 @@ def read_day(value: Any) -> date:
     except ValueError:
         pass
     raise refuse("not_a_date", say("A date is written YYYY-MM-DD and has to exist, such as 2026-11-22."))
+
+
+class CountedDay(Day):
+    """A date that days are counted before and after: one of the years from 1900 to 2999."""
+
+    def json_schema(self) -> dict[str, Any]:
+        return {**super().json_schema(), "description": f"From {FIRST_DAY} to {LAST_DAY}."}
+
+    def read(self, value: Any) -> date:
+        day = read_day(value)
+        if not FIRST_DAY <= day <= LAST_DAY:
+            raise refuse("out_of_range", say("A day lies from {first} to {last}.", first=FIRST_DAY, last=LAST_DAY))
+        return day
 
 
 class Count(Value):
