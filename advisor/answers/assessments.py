@@ -10,24 +10,8 @@ from advisor.catalog.programs import Consequence, Process, Remedy, Stage
 from advisor.domain.assessment import Assessment, Finding, Observation, Slot
 from advisor.domain.formulas import INTEGERS, rate_ppm
 from advisor.domain.numbers import format_rate
-from advisor.domain.program import (
-    Bar,
-    Criterion,
-    Fact,
-    FactValue,
-    Level,
-    Metric,
-    Outcome,
-    Rule,
-)
-from advisor.messages import (
-    FACT_REASONS,
-    FACT_VALUES,
-    REASONS,
-    STAGE_SHOWS,
-    TEXTS,
-    Messages,
-)
+from advisor.domain.program import Bar, Criterion, Fact, FactValue, Level, Metric, Outcome, Rule
+from advisor.messages import FACT_REASONS, FACT_VALUES, REASONS, STAGE_SHOWS, TEXTS, Messages
 
 
 def assessments(

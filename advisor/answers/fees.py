@@ -27,11 +27,7 @@ from advisor.domain.fees import (
 )
 from advisor.domain.numbers import PPM, format_decimal, format_rate, half_up
 from advisor.domain.sources import Dated, in_force
-from advisor.messages import (
-    ADVICE_REASONS,
-    WARNINGS,
-    Messages,
-)
+from advisor.messages import ADVICE_REASONS, WARNINGS, Messages
 
 
 def schedule_list(schedules: Sequence[FeeSchedule], messages: Messages) -> Answer:

@@ -4,18 +4,8 @@ from collections.abc import Sequence
 from datetime import date
 
 from advisor.answers.parts import Answer, bar_value, dated, sources, text_of
-from advisor.domain.program import (
-    MARKETPLACES,
-    Criterion,
-    Fact,
-    Metric,
-    Program,
-    Threshold,
-    rules_in_force,
-)
-from advisor.messages import (
-    Messages,
-)
+from advisor.domain.program import MARKETPLACES, Criterion, Fact, Metric, Program, Threshold, rules_in_force
+from advisor.messages import Messages
 
 
 def program_list(programs: Sequence[Program], messages: Messages) -> Answer:

@@ -15,18 +15,7 @@ from advisor.domain.numbers import HIGHEST_AMOUNT, HIGHEST_UNITS, PPM, parse_dec
 from advisor.errors import Problem, Sentence, say
 from advisor.inputs.assessments import AssessmentInput, AssessmentRequest, loaded_assessment
 from advisor.inputs.bodies import Inner, Several, Strict, check_number, flatten, load, refuse_if_any
-from advisor.inputs.values import (
-    Count,
-    Country,
-    Day,
-    Flag,
-    Marketplace,
-    Money,
-    Rate,
-    Text,
-    Word,
-    refuse,
-)
+from advisor.inputs.values import Count, Country, Day, Flag, Marketplace, Money, Rate, Text, Word, refuse
 
 SELLING_PLANS = ("professional", "individual")
 HIGHEST_UPLIFT_PPM = 100 * PPM
