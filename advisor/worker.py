@@ -19,7 +19,8 @@ from threading import Event, Thread
 from advisor.batch import FORMATS
 from advisor.batch.parts import join, score_part
 from advisor.batch.reading import PART_ROWS
-from advisor.batch.scoring import Scoring, Silent, Terms, opened, refuse_constants
+from advisor.batch.running import Run, Silent, Terms, opened, refuse_constants
+from advisor.batch.scoring import Accounts
 from advisor.catalog import Catalog
 from advisor.errors import AdvisorError, InvalidInput, Problem, StoreUnavailable, UnknownName, UnreadableInput
 from advisor.services import batches
@@ -218,19 +219,17 @@ class Worker:
             batches.fail(connection, held, why, self.announce)
 
     @contextmanager
-    def _opened(self, held: Claim, place: Path, work: Path, lease: _Lease) -> Iterator[Scoring]:
+    def _opened(self, held: Claim, place: Path, work: Path, lease: _Lease) -> Iterator[Run]:
         order = held.order
-        terms = Terms(order.program, order.as_of, order.marketplace, order.constants)
+        accounts = Accounts(self.catalog, order.program, Terms(order.as_of, order.marketplace, order.constants))
         source = place / "input"
         if not source.exists():
             lost = not place.exists()
             raise FileNotFoundError(errno.ENOENT, "the folder of files is not there" if lost else "no input", source)
-        with opened(
-            source, order.format, terms, self.catalog, work, FORMATS, progress=lease, part_rows=self.part_rows
-        ) as run:
+        with opened(source, order.format, accounts, work, FORMATS, lease, part_rows=self.part_rows) as run:
             yield run
 
-    def _score_parts(self, held: Claim, run: Scoring, place: Path, lease: _Lease) -> dict[int, int]:
+    def _score_parts(self, held: Claim, run: Run, place: Path, lease: _Lease) -> dict[int, int]:
         """Score the parts that are missing; gives the token of each part."""
         lasts = {number: part.last for number, part in enumerate(run.parts)}
         done = {number: token for number, (token, last) in held.parts.items() if lasts.get(number) == last}
@@ -239,7 +238,7 @@ class Worker:
             if len(done) < len(held.parts) or not whole:
                 batches.begin_again(connection, held)
                 done = {}
-            unread = {"passed_through": run.layout.other, "unused": run.unused}
+            unread = {"passed_through": run.named.other, "unused": run.unused}
             batches.begin(connection, held, run.rows.count, **unread)
         for number in lasts:
             if number in done:
@@ -260,11 +259,11 @@ class Worker:
             done[number] = held.token
         return done
 
-    def _refuse_constants(self, held: Claim, run: Scoring, done: dict[int, int]) -> None:
+    def _refuse_constants(self, held: Claim, run: Run, done: dict[int, int]) -> None:
         """Refuse the file when a constant spoilt all its rows: they are not to blame. Raises InvalidInput."""
         with self.database.reading() as connection:
             spoilt = batches.blamed(connection, held)
-        refuse_constants(spoilt, run.well_formed)
+        refuse_constants(spoilt, run.rows.well_formed)
 
 
 @contextmanager

@@ -43,7 +43,8 @@ from rich.console import Console
 from rich.progress import Progress
 from sqlalchemy import Row, select
 
-from advisor.batch.scoring import Job, score
+from advisor.batch.running import Job, Terms, run_file
+from advisor.batch.scoring import Accounts
 from advisor.catalog import Catalog
 from advisor.cli import background
 from advisor.errors import StoreUnavailable
@@ -173,7 +174,7 @@ def make_files(draw: random.Random, number: int, catalog: Catalog, directory: Pa
         source.write_bytes(data)
         expected = {}
         for wanted in FORMATS:
-            score(Job(source, kind, target, wanted, "enterprise-mall", DAY, rejects=rejects), catalog)
+            run_file(Job(source, kind, target, wanted, rejects), Accounts(catalog, "enterprise-mall", Terms(DAY)))
             expected[f"results.{wanted}"] = sha256(target.read_bytes())
         expected["rejects.csv"] = sha256(rejects.read_bytes())
         files.append(File(kind, data, rows, expected))

@@ -24,8 +24,10 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from advisor.batch.engine import locked_engine
 from advisor.batch.reading import _well_formed
-from advisor.batch.scoring import Job, Result, locked_engine, score
+from advisor.batch.running import Job, Result, Terms, run_file
+from advisor.batch.scoring import Accounts
 from advisor.catalog import Catalog
 from advisor.cli import ExitCode, main
 from advisor.cli.files import _Quiet, _Stop
@@ -49,8 +51,9 @@ A6,MX,12,1200,,anything,5.50,,=1+1
 
 def run(catalog: Catalog, source: Path, target: Path, **how: Any) -> Result:
     kinds = {".csv": "csv", ".ndjson": "ndjson", ".parquet": "parquet"}
-    program = how.pop("program", PROGRAM)
-    return score(Job(source, kinds[source.suffix], target, kinds[target.suffix], program, DAY, **how), catalog)
+    rejects, program = how.pop("rejects", None), how.pop("program", PROGRAM)
+    job = Job(source, kinds[source.suffix], target, kinds[target.suffix], rejects)
+    return run_file(job, Accounts(catalog, program, Terms(DAY, **how)))
 
 
 def rows_of(path: Path) -> list[dict[str, Any]]:
@@ -251,6 +254,15 @@ def test_parquet_columns_of_every_type(catalog: Catalog, tmp_path: Path) -> None
     assert [row["order_defect_observed"] for row in rows] == [Decimal("0.001"), Decimal("0.0025"), Decimal("0.25")]
     assert [row["tracking_on_every_package_outcome"] for row in rows] == ["met", "met", "unknown"]
     assert [row["total_sales_price"] for row in rows] == [Decimal("300.00"), Decimal("1.01"), Decimal("1.00")]
+
+
+def test_a_decimal_type_without_a_digit_before_the_mark_is_taken(catalog: Catalog, tmp_path: Path) -> None:
+    rates = pa.array([Decimal("0.0010"), Decimal("0.2500")], pa.decimal128(4, 4))
+    pyarrow.parquet.write_table(
+        pa.table({"seller_id": ["A1", "A2"], "order_defect_rate": rates}), tmp_path / "in.parquet"
+    )
+    assert run(catalog, tmp_path / "in.parquet", tmp_path / "out.ndjson", marketplace="US").rejected == 0
+    assert [row["order_defect_observed"] for row in rows_of(tmp_path / "out.ndjson")] == ["0.001", "0.25"]
 
 
 def test_a_nested_column_has_no_single_value(catalog: Catalog, tmp_path: Path) -> None:
@@ -587,7 +599,7 @@ def test_a_failing_run_leaves_the_old_results(
 ) -> None:
     target = accounts.with_name("out.csv")
     target.write_text("old")
-    monkeypatch.setattr("advisor.batch.scoring._Results._add", lambda *_: 1)  # a row is lost on the way
+    monkeypatch.setattr("advisor.batch.running._Results._add", lambda *_: 1)  # a row is lost on the way
     with pytest.raises(AssertionError, match="2 rows in, 1 scored"):
         run(catalog, accounts, target, marketplace="US")
     assert target.read_text() == "old"
@@ -625,9 +637,9 @@ def test_a_lost_interrupt_ends_the_run_before_the_next_step(accounts: Path, cata
     stop = _Stop()
     with pytest.raises(KeyboardInterrupt):
         stop.take(signal.SIGINT, None)  # whoever was called just then swallows it
-    job = Job(accounts, "csv", target, "csv", "enterprise-mall", DAY, "US")
+    job = Job(accounts, "csv", target, "csv")
     with pytest.raises(KeyboardInterrupt):
-        score(job, catalog, _Quiet(stop))
+        run_file(job, Accounts(catalog, "enterprise-mall", Terms(DAY, "US")), _Quiet(stop))
     assert target.read_text() == "old"
 
 
@@ -693,7 +705,7 @@ def test_the_engine_is_locked(engine: tuple[Any, Path], query: str) -> None:
 
 
 def test_columns_beyond_memory_are_refused_in_a_sentence(accounts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("advisor.batch.scoring.MEMORY", "1MB")
+    monkeypatch.setattr("advisor.batch.engine.MEMORY", "1MB")
     result = CliRunner().invoke(main, ["score", str(accounts), "-o", str(accounts.with_name("out.csv")), *OPTIONS])
     assert result.exit_code == ExitCode.UNUSABLE
     assert "This file has 2 columns, and needs more than 1MB of memory." in result.stderr

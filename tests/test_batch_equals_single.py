@@ -15,7 +15,8 @@ import pytest
 
 from advisor.answers.assessments import assessment
 from advisor.batch.expression import PARTS
-from advisor.batch.scoring import Job, score
+from advisor.batch.running import Job, Terms, run_file
+from advisor.batch.scoring import Accounts
 from advisor.catalog import Catalog
 from advisor.domain.assessment import Account, Observation, Slot, assess
 from advisor.domain.fees import CHANNELS, FeeLine, FeeRule, FeeSchedule, estimate_line
@@ -342,7 +343,7 @@ def scored_rows(
             if marketplace is None:
                 cells["marketplace"] = place_text(row.place, random)
             writer.writerow(cells)
-    result = score(Job(source, "csv", target, "ndjson", program, day, marketplace), catalog)
+    result = run_file(Job(source, "csv", target, "ndjson"), Accounts(catalog, program, Terms(day, marketplace)))
     rejects = target.with_name("scored.ndjson.rejects.csv")
     assert result.rejected == 0, rejects.read_text()[:2000]
     assert (result.rows, result.scored) == (len(rows), len(rows))

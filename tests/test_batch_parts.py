@@ -15,11 +15,17 @@ import pytest
 
 from advisor.batch import FORMATS, REJECTS, scored_name
 from advisor.batch.parts import join, score_part
-from advisor.batch.scoring import Job, Silent, Terms, opened, score
+from advisor.batch.running import Job, Silent, Terms, opened, run_file
+from advisor.batch.scoring import Accounts
 from advisor.catalog import Catalog
 
 DAY = date(2026, 11, 22)
-TERMS = Terms("enterprise-mall", DAY, constants={"selling_plan": "professional"})
+
+
+def kind(catalog: Catalog) -> Accounts:
+    return Accounts(catalog, "enterprise-mall", Terms(DAY, constants={"selling_plan": "professional"}))
+
+
 COLUMNS = ["order_defect_rate_count", "order_defect_rate_of", "late_shipment_rate_30d"]
 SALE = ["category", "price", "units", "note"]
 HEADER = ",".join(["seller_id", "marketplace", *COLUMNS, *SALE])
@@ -47,10 +53,10 @@ def new(directory: Path) -> Path:
 
 
 def score_parts(
-    source: Path, kind: str, catalog: Catalog, place: Path, part_rows: int, only: Sequence[int] | None = None
+    source: Path, form: str, catalog: Catalog, place: Path, part_rows: int, only: Sequence[int] | None = None
 ) -> list[Path]:
     """Score parts of a file in random order, each into a directory; gives all directories."""
-    with opened(source, kind, TERMS, catalog, new(place / "work"), FORMATS, part_rows=part_rows) as run:
+    with opened(source, form, kind(catalog), new(place / "work"), FORMATS, part_rows=part_rows) as run:
         numbers = list(range(len(run.parts))) if only is None else list(only)
         random.Random(part_rows).shuffle(numbers)
         for number in numbers:
@@ -70,8 +76,7 @@ def whole(source: Path, catalog: Catalog, tmp_path_factory: pytest.TempPathFacto
     """What the command makes of the file, in every format."""
     place = tmp_path_factory.mktemp("whole")
     for one in FORMATS:
-        job = Job(source, "csv", place / scored_name(one), one, TERMS.program, DAY, constants=TERMS.constants)
-        result = score(job, catalog)
+        result = run_file(Job(source, "csv", place / scored_name(one), one), kind(catalog))
         assert 0 < result.rejected < result.rows
     (place / f"{scored_name('csv')}.rejects.csv").rename(place / REJECTS)
     return place
@@ -104,7 +109,7 @@ def test_a_run_that_was_cut_off_goes_on_with_the_parts_that_are_missing(
     source: Path, whole: Path, catalog: Catalog, tmp_path: Path
 ) -> None:
     score_parts(source, "csv", catalog, tmp_path, 10, only=(0, 2))
-    with opened(source, "csv", TERMS, catalog, new(tmp_path / "work"), FORMATS, part_rows=10) as run:
+    with opened(source, "csv", kind(catalog), new(tmp_path / "work"), FORMATS, part_rows=10) as run:
         numbers = range(len(run.parts))
     parts = score_parts(source, "csv", catalog, tmp_path, 10, only=[one for one in numbers if one not in (0, 2)])
     join(parts, tmp_path, tmp_path / "work")
@@ -120,14 +125,14 @@ def test_ndjson_and_parquet_come_in_parts_too(source: Path, catalog: Catalog, tm
         columns = ", ".join(f"{name}: VARCHAR" for name in HEADER.split(","))
         query = f"SELECT * FROM read_json('{ndjson}', columns = {{{columns}}})"
         engine.execute(f"COPY ({query}) TO '{parquet}' (FORMAT parquet)")
-    for path, kind in ((ndjson, "ndjson"), (parquet, "parquet")):
-        place = tmp_path / kind
-        parts = score_parts(path, kind, catalog, place, 9)
+    for path, form in ((ndjson, "ndjson"), (parquet, "parquet")):
+        place = tmp_path / form
+        parts = score_parts(path, form, catalog, place, 9)
         assert len(parts) > 1
         join(parts, place, place / "work")
         for one in FORMATS:
             target = place / f"command.{one}"
-            score(Job(path, kind, target, one, TERMS.program, DAY, constants=TERMS.constants), catalog)
+            run_file(Job(path, form, target, one), kind(catalog))
             if one == "parquet":
                 assert cells(target).equals(cells(place / scored_name(one)))
             else:
@@ -161,7 +166,7 @@ def test_a_part_that_is_ended_on_the_way_is_not_there_and_can_be_scored_again(
     source: Path, whole: Path, catalog: Catalog, tmp_path: Path, step: int
 ) -> None:
     how = {"progress": EndsAt(step), "part_rows": 10**6}
-    with opened(source, "csv", TERMS, catalog, new(tmp_path / "work"), FORMATS, **how) as run:  # type: ignore[arg-type]
+    with opened(source, "csv", kind(catalog), new(tmp_path / "work"), FORMATS, **how) as run:  # type: ignore[arg-type]
         with pytest.raises(KeyError):
             score_part(run, 0, tmp_path / "part-0")
         assert not (tmp_path / "part-0").exists()

@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from advisor.batch.scoring import Job, score
+from advisor.batch.running import Job, Terms, run_file
+from advisor.batch.scoring import Accounts
 from advisor.catalog import Catalog
 from advisor.services import batches
 from advisor.services.webhooks import announce
@@ -80,8 +81,8 @@ def test_a_file_is_scored_as_the_command_scores_it(
     source.write_bytes(ACCOUNTS)
     for one in ("csv", "ndjson", "parquet"):
         target = tmp_path / f"out.{one}"
-        constants = {"selling_plan": "professional"}
-        score(Job(source, "csv", target, one, "enterprise-mall", date(2026, 11, 22), constants=constants), catalog)
+        terms = Terms(date(2026, 11, 22), constants={"selling_plan": "professional"})
+        run_file(Job(source, "csv", target, one), Accounts(catalog, "enterprise-mall", terms))
         got = workspace.download(f"{done['results']}?format={one}")
         assert got.headers["Content-Disposition"] == f"attachment; filename={done['id']}.{one}"
         if one == "parquet":

@@ -19,6 +19,7 @@ from standardwebhooks import WebhookVerificationError
 
 from advisor.catalog import Catalog
 from advisor.cli import main
+from advisor.domain.listing import MEASURES
 from advisor.messages import (
     ADVICE_REASONS,
     DELIVERY_FAILURES,
@@ -33,8 +34,10 @@ from advisor.messages import (
     STAGE_SHOWS,
     TREND_REASONS,
     WARNINGS,
+    messages_in,
 )
 from advisor.outbound import sign
+from advisor.services.files import CHECKS
 from advisor.services.webhooks import signing_secret
 
 ROOT = Path(__file__).parent.parent
@@ -170,6 +173,7 @@ def test_the_changelog_has_this_version() -> None:
 def test_every_sample_is_tried() -> None:
     tried = {"accounts.csv", "advice.json", "assessment.json", "fee-estimate.json", "seller.json", "snapshot.json"}
     tried |= {"pre-sale.json", "listing.json", "policy.json", "reach.json"}
+    tried |= {"listings.csv", "messages.ndjson", "plans.csv"}
     assert {path.name for path in SAMPLES.iterdir()} == tried
 
 
@@ -264,6 +268,38 @@ def test_the_sample_of_a_file_of_accounts(tmp_path: Path) -> None:
     verdicts = ["eligible", "not_eligible", "eligible", "undetermined", "eligible"]
     assert [row["verdict"] for row in rows] == verdicts
     assert all(row["net_proceeds"] for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("command", "sample", "verdicts"),
+    [
+        ("listing", "listings.csv", ["complete", "incomplete", "incomplete"]),
+        ("policy", "messages.ndjson", ["nothing_found", "prohibited", "prohibited", "not_read"]),
+        ("pre-sale", "plans.csv", ["allowed", "undetermined", "not_allowed"]),
+    ],
+)
+def test_the_samples_of_files_that_are_checked(tmp_path: Path, command: str, sample: str, verdicts: list[str]) -> None:
+    out = tmp_path / "checked.ndjson"
+    args = [command, str(SAMPLES / sample), "--marketplace", "US", "--as-of", "2026-11-22", "-o", str(out)]
+    assert CliRunner().invoke(main, args).exit_code == 1
+    assert [json.loads(line)["verdict"] for line in out.read_text().splitlines()] == verdicts
+
+
+def test_every_column_of_results_is_described(catalog: Catalog) -> None:
+    described = set(re.findall(r"[\w<>]+", " ".join(re.findall(r"`([^`]+)`", prose(ROOT / "docs" / "files.md")))))
+    measures = {f"{element}_{measure}" for element, several in MEASURES.items() for measure in several}
+    families = {f"<element>_{what}": [one.key for one in catalog.listing.elements] for what in ("outcome", "reason")}
+    families |= {f"<rule>_{what}": [one.id for one in catalog.pre_sale.rules] for what in ("outcome", "reason")}
+    names = {
+        f"{member.replace('-', '_')}_{family.partition('>_')[2]}": family
+        for family, members in families.items()
+        for member in members
+    } | dict.fromkeys(measures, "<element>_<measure>")
+    for make in CHECKS.values():
+        outputs = make(catalog, messages_in("en")).outputs
+        assert {names.get(one, one) for one in outputs} <= described
+    assert {measure for several in MEASURES.values() for measure in several} <= described
+    assert {one.key for one in catalog.listing.elements} <= described
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from sqlalchemy import update
 
 from advisor import logs
 from advisor.batch.parts import score_part
-from advisor.batch.scoring import PartResult, Scoring
+from advisor.batch.running import PartResult, Run
 from advisor.catalog import Catalog
 from advisor.errors import StoreFull, StoreUnavailable
 from advisor.services import batches
@@ -174,7 +174,7 @@ def test_a_worker_that_slept_past_its_lease_changes_nothing(
 ) -> None:
     batch = send(workspace)
 
-    def sleeps_after_the_second(run: Scoring, number: int, into: Path) -> PartResult:
+    def sleeps_after_the_second(run: Run, number: int, into: Path) -> PartResult:
         result = score_part(run, number, into)
         if into.name == "part-1-1":
             clock.now += LEASE  # meanwhile another worker takes over, and does it all
@@ -196,7 +196,7 @@ def test_a_deleted_batch_is_abandoned_while_it_is_scored(
 ) -> None:
     batch = send(workspace)
 
-    def is_deleted(run: Scoring, number: int, into: Path) -> PartResult:
+    def is_deleted(run: Run, number: int, into: Path) -> PartResult:
         assert workspace.delete(f"/v1/batches/{batch}").status_code == 204
         return score_part(run, number, into)
 
@@ -315,7 +315,7 @@ def test_parts_of_another_size_begin_again(
     batch = send(workspace)
     stop = Event()
 
-    def stops(run: Scoring, number: int, into: Path) -> PartResult:
+    def stops(run: Run, number: int, into: Path) -> PartResult:
         if number == 1:
             stop.set()
         return score_part(run, number, into)
@@ -335,7 +335,7 @@ def test_the_lease_is_renewed_while_a_part_is_scored(
 ) -> None:
     send(workspace)
 
-    def takes_long(run: Scoring, number: int, into: Path) -> PartResult:
+    def takes_long(run: Run, number: int, into: Path) -> PartResult:
         if number == 0:
             sleep(2.5)
             assert take(database, "another") is None

@@ -15,7 +15,8 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
-from advisor.batch.layout import Cell, Layout
+from advisor.batch.header import BLANK, Cell
+from advisor.batch.layout import Layout
 from advisor.catalog import Catalog
 from advisor.domain import formulas
 from advisor.domain.assessment import Slot
@@ -52,7 +53,6 @@ from advisor.inputs.values import ALLOWED_MARKETPLACES, NOT_A_WHOLE_NUMBER, allo
 Column = Any  # an Ibis column: its operators are untyped
 
 WHOLE = r"^[0-9]{1,18}$"
-BLANK = ("", "N/A", "n/a", "N/a", "n/A")
 PARTS = (
     "total_sales_price",
     "sales_tax",
@@ -159,17 +159,19 @@ def _null(kind: str) -> Column:
 
 def texts(table: ir.Table, names: Sequence[str], layout: Layout) -> dict[str, Column]:
     """Read the cells that mean something as texts, whatever their type in the file."""
-    return {f"text_{index}": _without_blanks(_as_text(table[names[index]])) for index in sorted(layout.meaningful)}
+    return {f"text_{index}": _without_blanks(as_text(table[names[index]])) for index in sorted(layout.meaningful)}
 
 
-def _as_text(column: Column) -> Column:
+def as_text(column: Column) -> Column:
+    """Read a column as text, whatever its type; what cannot be read so becomes a text that the checks refuse."""
     kind = column.type()
     if kind.is_string():
         return column
     if kind.is_floating():
         return _exact_text(column)
     if kind.is_decimal():
-        return _trimmed(column.cast("string"))
+        text = _trimmed(column.cast("string"))  # which has no digit before the mark where the type has none
+        return ibis.ifelse(text.startswith("."), ibis.literal("0") + text, text)
     if kind.is_nested() or kind.is_binary():
         return ibis.ifelse(column.isnull(), _null("string"), "(not a single value)")
     return column.cast("string")

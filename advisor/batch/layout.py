@@ -1,12 +1,13 @@
-"""Say what each column of a file means, by its name: any order, any letter case."""
+"""Say what each column of a file of accounts means, by its name."""
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from advisor.batch.header import Cell, near, no_column, plain, read_header
 from advisor.domain.assessment import Slot
 from advisor.domain.program import Vocabulary
-from advisor.errors import LONGEST_NAME_SHOWN, InvalidInput, Problem, Sentence, say
+from advisor.errors import InvalidInput, Problem, say
 from advisor.inputs.accounts import slot_of
 
 FEE_FIELDS = (
@@ -23,18 +24,8 @@ FEE_FIELDS = (
 )
 
 SINGLES = ("seller_id", "marketplace", "established_in")
-MOST_SHOWN = 20
 
 TWICE = say("Another column has this metric, segment and window.")
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """Where a value comes from: a column of the file, or (column None) one text for every row."""
-
-    name: str
-    column: int | None
-    constant: str | None = None
 
 
 @dataclass(slots=True)
@@ -84,37 +75,9 @@ def read_layout(
 
     `outputs` are the names that the results will have: an input column may not have one of them.
     """
-    problems: list[Problem] = []
     layout = Layout(list(header))
-    seen: dict[str, str] = {}
     reader = _NameReader(layout, vocabulary)
-    for index, name in enumerate(header):
-        key = name.lower()
-        if not name:
-            detail = say("This column has no name. Name it, or remove it.")
-            problems.append(Problem(f"column {index + 1}", "missing", detail))
-        elif key in seen:
-            detail = say(
-                "The columns {first} and {second} have one name. Remove or rename one.",
-                first=repr(seen[key]),
-                second=repr(name),
-            )
-            problems.append(Problem(name, "duplicate_name", detail))
-        elif key in outputs:
-            detail = say("The results have a column {column} too. Rename yours.", column=repr(key))
-            problems.append(Problem(name, "duplicate_name", detail))
-        else:
-            reader.take(Cell(name, index), problems)
-        seen.setdefault(key, name)
-    for name, text in constants.items():
-        key = name.lower()
-        if key in seen:
-            detail = say("The file has this column already: only a missing one can be set.")
-            problems.append(Problem(name, "duplicate_name", detail))
-        elif not reader.take(Cell(key, None, text), problems):
-            detail = say("There is no fact, metric or fee column of this name to set.")
-            problems.append(Problem(name, "unknown_column", detail))
-        seen.setdefault(key, name)
+    seen, problems = read_header(header, constants, outputs, reader.take)
     for counts in layout.counts.values():
         if counts.count is None and counts.of is not None:
             detail = say("The number of defects among them is missing: this column needs one that ends in _count.")
@@ -124,7 +87,7 @@ def read_layout(
             detail = say("The total is missing: this column needs one that ends in _of.")
             problems.append(Problem(counts.count.name, "half_a_pair", detail))
     if "seller_id" not in layout.singles:
-        problems.append(Problem("seller_id", "missing", _no_seller_id(header)))
+        problems.append(Problem("seller_id", "missing", no_column("seller_id", header)))
     if not layout.priced and "refund_rate" in layout.fees:
         # One name for two things: a sale's refund rate in a file with sales, the account's in any other.
         reader.take_metric(layout.fees.pop("refund_rate"), problems)
@@ -138,34 +101,11 @@ def read_layout(
     return layout
 
 
-def _no_seller_id(header: Sequence[str]) -> Sentence:
-    """Say that no column names the accounts, and what there is instead."""
-    from difflib import get_close_matches
-
-    for mark, name in (("\t", "tabs"), ("|", "bars")):
-        if len(header) == 1 and mark in header[0]:
-            return say(
-                "There is no column seller_id: the columns seem to be separated by {mark}. "
-                "Commas or semicolons are taken.",
-                mark=name,
-            )
-    columns = ", ".join(name[:LONGEST_NAME_SHOWN] for name in header[:MOST_SHOWN])
-    near = get_close_matches("seller_id", [_plain(name) for name in header], n=1, cutoff=0.7)
-    if near:
-        meant = next(name for name in header if _plain(name) == near[0])
-        return say(
-            "There is no column seller_id, which names the account of each row. Is it {near}? Name it seller_id.",
-            near=repr(meant[:LONGEST_NAME_SHOWN]),
-        )
-    return say(
-        "There is no column seller_id, which names the account of each row. The file begins with {columns}.",
-        columns=columns,
-    )
-
-
-def _plain(name: str) -> str:
-    """Write a name that people gave a column as names are written here."""
-    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+def observation_names(vocabulary: Vocabulary) -> re.Pattern[str]:
+    """Make the pattern of columns that hold observations: metric, segment, window in days, and count or of."""
+    names = "|".join(sorted(vocabulary.metrics, key=len, reverse=True))
+    segments = "seller_fulfilled|amazon_fulfilled|business"
+    return re.compile(rf"({names})(?:_({segments}))?(?:_([1-9][0-9]?[0-9]?)d)?(?:_(count|of))?", re.ASCII)
 
 
 class _NameReader:
@@ -174,9 +114,7 @@ class _NameReader:
     def __init__(self, layout: Layout, vocabulary: Vocabulary) -> None:
         self.layout = layout
         self.vocabulary = vocabulary
-        names = "|".join(sorted(vocabulary.metrics, key=len, reverse=True))
-        segments = "seller_fulfilled|amazon_fulfilled|business"
-        self.pattern = re.compile(rf"({names})(?:_({segments}))?(?:_([1-9][0-9]?[0-9]?)d)?(?:_(count|of))?", re.ASCII)
+        self.pattern = observation_names(vocabulary)
 
     def take(self, cell: Cell, problems: list[Problem]) -> bool:
         """File one cell; say whether its name means something."""
@@ -197,13 +135,10 @@ class _NameReader:
 
     def near(self, name: str) -> str | None:
         """Say which name is meant by one that means nothing, where one is close to it."""
-        from difflib import get_close_matches
-
-        plain = _plain(name)
-        known = (*SINGLES, *FEE_FIELDS, *self.vocabulary.facts, *self.vocabulary.metrics)
-        if plain in known or self.pattern.fullmatch(plain):
-            return plain
-        return next(iter(get_close_matches(plain[:LONGEST_NAME_SHOWN], known, n=1, cutoff=0.85)), None)
+        written = plain(name)
+        if self.pattern.fullmatch(written):
+            return written
+        return near(name, (*SINGLES, *FEE_FIELDS, *self.vocabulary.facts, *self.vocabulary.metrics))
 
     def take_metric(self, cell: Cell, problems: list[Problem]) -> None:
         """File a cell whose name is known to be that of a metric."""

@@ -10,18 +10,12 @@ from functools import partial
 from pathlib import Path
 
 from advisor.batch import FORMATS, REJECTS, scored_name
-from advisor.batch.scoring import (
-    REJECTS_HEADER,
-    PartResult,
-    Scoring,
-    join_parquet,
-    join_text,
-    write_rejects,
-)
+from advisor.batch.running import PartResult, Run
+from advisor.batch.writing import REJECTS_HEADER, join_parquet, join_text, write_rejects
 from advisor.store.disk import sync
 
 
-def score_part(run: Scoring, number: int, into: Path) -> PartResult:
+def score_part(run: Run, number: int, into: Path) -> PartResult:
     """Score a part into the new directory `into`, in every format; it is there whole, or not at all.
 
     It is written in the run's own directory, the only one that the engine may touch, on the same disk.

@@ -1,15 +1,17 @@
-"""Bring a file of accounts into clean rows that an engine can read without guessing.
+"""Bring a file into clean rows that an engine can read without guessing.
 
 CSV is read as RFC 4180 has it: UTF-8, comma or semicolon, quotes only around whole cells. Every row keeps its number.
 What is wrong with a row's form (cells missing or too many, a quote left open, not UTF-8, NUL, too long) rejects that
-row alone; what is wrong with the file's form (not text, no header, no rows) refuses the file.
+row alone; what is wrong with the file's form (not text, no header, no rows) refuses the file. Rows and rejects lie on
+the disk in parts, so that memory does not grow with their number.
 """
 
 import csv
 import io
+import json
 import re
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain
@@ -20,9 +22,7 @@ import numpy as np
 import orjson
 
 from advisor import strict_json
-from advisor.catalog import Catalog
 from advisor.errors import InvalidInput, Sentence, UnreadableInput, say
-from advisor.inputs.rows import flatten_assessment
 
 BLOCK = 4 * 2**20
 LONGEST_ROW = 2**20
@@ -52,6 +52,8 @@ _NUL_IN_CELL = say("This cell holds a NUL character. Remove it.")
 _NOT_UTF8 = say("This cell is not UTF-8. Save the file as “CSV UTF-8”.")
 
 Progress = Callable[[int], None]
+# Brings a JSON object of a line into the cells of a row, by column; None where it says nothing.
+Flatten = Callable[[dict[str, Any]], Mapping[str, str | None]]
 
 
 class Reject(NamedTuple):
@@ -67,34 +69,57 @@ class Part(NamedTuple):
     """A piece of the rows: about PART_SIZE bytes, or PART_ROWS rows, and at most a block more.
 
     `path` is a delimited file without a header whose first cell is the row number, or None where the engine reads the
-    rows itself. `rows` is how many it has, and `last` the number of the last row that it and the rejects beside it
-    account for.
+    rows itself. `rows` is how many it has, `malformed` how many could not be read (`why` says why), and `last` the
+    number of the last row that both account for.
     """
 
     path: Path | None
     rows: int
     last: int
+    malformed: int = 0
+    why: Path | None = None
+
+    def rejects(self) -> list[Reject]:
+        """List the rows that could not be read."""
+        if not self.malformed or self.why is None:
+            return []
+        with self.why.open("rb") as read:
+            return [Reject(*orjson.loads(line)) for line in read]
+
+    def remove(self) -> None:
+        """Remove its files."""
+        for path in (self.path, self.why):
+            if path is not None:
+                path.unlink(missing_ok=True)
 
 
 @dataclass(slots=True)
 class Rows:
-    """Clean rows: the header, how many rows there were, those already rejected, and where the others are."""
+    """Clean rows: the header, how many rows there were, and the parts where they and the first rejects are.
+
+    `nulls` says whether an empty cell differs from one that is not there; in CSV there is no telling them apart.
+    """
 
     header: list[str]
     count: int = 0
     blank: int = 0
-    rejects: list[Reject] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
     delimiter: str = ","
+    nulls: bool = False
 
     @property
     def decimal_comma(self) -> bool:
         """Whether decimals may have a comma: where it does not part the cells."""
         return self.delimiter == ";"
 
+    @property
+    def well_formed(self) -> int:
+        """How many rows could be read."""
+        return self.count - sum(part.malformed for part in self.parts)
+
 
 class _Spool:
-    """Writes clean rows into parts. Quotes a carriage return too, which Python writes bare before 3.13."""
+    """Writes clean rows and rejects into parts. Quotes a carriage return too, which Python writes bare before 3.13."""
 
     def __init__(self, directory: Path, delimiter: str, part_rows: int) -> None:
         self.directory = directory
@@ -105,8 +130,10 @@ class _Spool:
 
     def _begin(self) -> None:
         self.path = self.directory / f"rows-{len(self.parts)}.csv"
-        self.rows = self.size = 0
+        self.why = self.directory / f"malformed-{len(self.parts)}.ndjson"
+        self.rows = self.malformed = self.size = 0
         self.out = self.path.open("wb")
+        self.rejects: BinaryIO | None = None
         self.text = io.TextIOWrapper(self.out, encoding="utf-8", newline="", write_through=True)
         self.plain = csv.writer(self.text, delimiter=self.delimiter, lineterminator="\n")
         self.quoted = csv.writer(self.text, delimiter=self.delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL)
@@ -119,28 +146,50 @@ class _Spool:
         self.rows += 1
         self.size += 20 + len(cells) + sum(map(len, cells))
 
+    def write_with_nulls(self, number: int, cells: Sequence[str | None]) -> None:
+        """Write one row with every cell that is there in quotes, so that one that is not differs from an empty one."""
+        self._make_room(number)
+        quoted = ["" if cell is None else '"' + cell.replace('"', '""') + '"' for cell in cells]
+        line = self.delimiter.join([str(number), *quoted]) + "\n"
+        self.text.write(line)
+        self.rows += 1
+        self.size += len(line)
+
     def write_lines(self, first: int, lines: Sequence[bytes]) -> None:
         """Write rows that are well-formed lines already, numbered from `first` on."""
         comma = self.delimiter.encode()
         while lines:
             self._make_room(first)
-            some, lines = lines[: self.part_rows - self.rows], lines[self.part_rows - self.rows :]
+            room = self.part_rows - self.rows - self.malformed
+            some, lines = lines[:room], lines[room:]
             text = b"".join([b"%d%b%b\n" % (number, comma, line) for number, line in enumerate(some, first)])
             self.out.write(text)
             self.rows += len(some)
             self.size += len(text)
             first += len(some)
 
+    def reject(self, several: Sequence[Reject]) -> None:
+        """Write why one row cannot be read."""
+        self._make_room(several[0].row)
+        if self.rejects is None:
+            self.rejects = self.why.open("wb")
+        lines = b"".join([orjson.dumps([one.row, one.column, one.code, str(one.reason)]) + b"\n" for one in several])
+        self.rejects.write(lines)
+        self.malformed += 1
+        self.size += len(lines)
+
     def _make_room(self, number: int) -> None:
         """Begin another part for the row of that number if this one is full."""
-        if self.size >= PART_SIZE or self.rows >= self.part_rows:
+        if self.size >= PART_SIZE or self.rows + self.malformed >= self.part_rows:
             self.end(number - 1)
             self._begin()
 
     def end(self, last: int) -> None:
         """End the part."""
         self.text.close()
-        self.parts.append(Part(self.path, self.rows, last))
+        if self.rejects is not None:
+            self.rejects.close()
+        self.parts.append(Part(self.path, self.rows, last, self.malformed, self.why))
 
 
 def read_csv(stream: BinaryIO, directory: Path, progress: Progress, part_rows: int = PART_ROWS) -> Rows:
@@ -253,7 +302,7 @@ class _CsvReader:
             except csv.Error as error:
                 rows.count += 1
                 pending.go_back_to_second_line()
-                rows.rejects.append(Reject(rows.count, "", "malformed_row", _csv_reason(error)))
+                spool.reject([Reject(rows.count, "", "malformed_row", _csv_reason(error))])
                 continue
             if cells is None:
                 return
@@ -269,7 +318,7 @@ class _CsvReader:
             if reject is None:
                 spool.write(rows.count, cells)
             else:
-                rows.rejects.append(reject)
+                spool.reject([reject])
 
 
 def _well_formed(block: bytes, delimiter: str, columns: int) -> bool:
@@ -355,22 +404,15 @@ def _form_reject(row: int, cells: Sequence[str], header: Sequence[str]) -> Rejec
 
 
 def read_ndjson(
-    stream: BinaryIO,
-    directory: Path,
-    progress: Progress,
-    catalog: Catalog,
-    program: str,
-    as_of: Any,
-    part_rows: int = PART_ROWS,
+    stream: BinaryIO, directory: Path, progress: Progress, flatten: Flatten, part_rows: int = PART_ROWS
 ) -> Rows:
-    """Read one JSON object a line into parts in `directory`: the body of an assessment request, flattened to columns.
+    """Read one JSON object a line into parts in `directory`; `flatten` makes cells of it.
 
-    An object without `facts` and `metrics` is taken as flat: its keys are the columns. Raises UnreadableInput when no
-    line holds an object.
+    Raises UnreadableInput when no line holds an object.
     """
-    rows = Rows([])
+    rows = Rows([], nulls=True)
     columns: dict[str, None] = {}
-    why_first = ""
+    first: Reject | None = None
     flat = directory / "flat.ndjson"
     with flat.open("wb") as out:
         for line in _json_lines(stream, progress):
@@ -379,33 +421,45 @@ def read_ndjson(
                 continue
             rows.count += 1
             try:
-                if len(line) > LONGEST_ROW:
-                    raise UnreadableInput("too_large", say("This line has more than {most} bytes.", most=LONGEST_ROW))
-                cells = _flat(strict_json.loads(line), catalog, program, as_of)
+                cells = flatten(_object(line))
             except UnreadableInput as error:
-                why_first = why_first or error.detail
-                rows.rejects.append(Reject(rows.count, "", error.code, str(error.detail)))  # a plain text is smaller
+                rejects = [Reject(rows.count, "", error.code, error.detail)]
             except InvalidInput as error:
-                why_first = why_first or error.problems[0].detail
-                rows.rejects += [Reject(rows.count, one.pointer, one.code, str(one.detail)) for one in error.problems]
+                rejects = [Reject(rows.count, one.pointer, one.code, one.detail) for one in error.problems]
             else:
                 columns.update(dict.fromkeys(cells))
                 out.write(orjson.dumps([rows.count, cells]) + b"\n")
+                continue
+            first = first or rejects[0]
+            out.write(orjson.dumps([rows.count, [[one.column, one.code, str(one.reason)] for one in rejects]]) + b"\n")
     if rows.count == 0:
         raise UnreadableInput("no_rows", say("This file has no rows."))
-    if not columns:
-        detail = say("No line of this file can be read. Row {row}: {reason}", row=rows.rejects[0].row, reason=why_first)
+    if not columns and first is not None:
+        detail = say("No line of this file can be read. Row {row}: {reason}", row=first.row, reason=first.reason)
         raise UnreadableInput("not_json", detail)
     rows.header = list(columns)
     spool = _Spool(directory, rows.delimiter, part_rows)
     with flat.open("rb") as read:
         for line in read:
-            number, cells = orjson.loads(line)
-            spool.write(number, [cells.get(name, "") for name in columns])
+            number, found = orjson.loads(line)
+            if isinstance(found, dict):
+                spool.write_with_nulls(number, [found.get(name) for name in columns])
+            else:
+                spool.reject([Reject(number, *one) for one in found])
     spool.end(rows.count)
     rows.parts = spool.parts
     flat.unlink()
     return rows
+
+
+def _object(line: bytes) -> dict[str, Any]:
+    """Read the JSON object of a line. Raises UnreadableInput or InvalidInput."""
+    if len(line) > LONGEST_ROW:
+        raise UnreadableInput("too_large", say("This line has more than {most} bytes.", most=LONGEST_ROW))
+    value = strict_json.loads(line)
+    if not isinstance(value, dict):
+        raise UnreadableInput("not_an_object", say("This line is no JSON object."))
+    return value
 
 
 def _json_lines(stream: BinaryIO, progress: Progress) -> Iterator[bytes]:
@@ -420,17 +474,20 @@ def _json_lines(stream: BinaryIO, progress: Progress) -> Iterator[bytes]:
         first = False
 
 
-def _flat(value: Any, catalog: Catalog, program: str, as_of: Any) -> dict[str, str]:
-    if not isinstance(value, dict):
-        raise UnreadableInput("not_an_object", say("This line is no JSON object."))
-    if "metrics" in value or "facts" in value:
-        return flatten_assessment(catalog, value, program, as_of)
-    cells = {}
+def flat(value: Mapping[str, Any], nested: Collection[str] = ()) -> dict[str, str | None]:
+    """Take the keys of an object for columns; lists and objects may stand under the `nested` ones, as JSON.
+
+    A number with decimals is not exact in them: none is taken there. Raises UnreadableInput.
+    """
+    cells: dict[str, str | None] = {}
     for name, one in value.items():
         if isinstance(one, (dict, list)):
-            detail = say(
-                "{name} is no single value. Give facts and metrics as in the API, or flat columns.", name=repr(name)
-            )
-            raise UnreadableInput("not_text", detail)
-        cells[name] = "" if one is None else str(one).lower() if isinstance(one, bool) else str(one)
+            if name.lower() not in nested:
+                detail = say(
+                    "{name} is no single value. Give an object as in the API, or flat columns.", name=repr(name)
+                )
+                raise UnreadableInput("not_text", detail)
+            cells[name] = json.dumps(one, ensure_ascii=False, separators=(",", ":"), default=float)
+        else:
+            cells[name] = None if one is None else str(one).lower() if isinstance(one, bool) else str(one)
     return cells

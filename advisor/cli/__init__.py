@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from advisor.batch import FORMATS
+from advisor.batch import EXTENSIONS, FORMATS, WORKBOOKS
 from advisor.cli.streams import drop_output, printable, soften
 from advisor.domain.program import DEFAULT_PROGRAM
 from advisor.errors import AdvisorError, DataError, InvalidInput, UnreadableInput
@@ -22,6 +22,7 @@ from advisor.errors import AdvisorError, DataError, InvalidInput, UnreadableInpu
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from advisor.batch.running import Kind, Terms
     from advisor.catalog import Catalog
     from advisor.messages import Messages
     from advisor.services.calculations import Services
@@ -179,6 +180,23 @@ AS_OF = click.option("--as-of", metavar="YYYY-MM-DD", help="The day whose rules 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print the API's JSON answer.")
 
 
+FORMAT = click.Choice(FORMATS)
+ROWS = (
+    click.option("-o", "--output", metavar="FILE", help="Where the results go; - (standard output) by default."),
+    click.option("--format", "source_format", type=FORMAT, help="What FILE is, where its name does not tell."),
+    click.option("--output-format", type=FORMAT, help="What the results are, where their name does not tell."),
+    click.option("--set", "constants", multiple=True, metavar="NAME=VALUE", help="Fill a missing column; repeatable."),
+    click.option("--rejects", metavar="FILE", help="Where rejected rows go; OUTPUT.rejects.csv by default."),
+)
+
+
+def _of_rows(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of files with many rows."""
+    for option in reversed(ROWS):
+        command = option(command)
+    return command
+
+
 @main.command()
 @click.argument("file", required=False)
 @MARKETPLACE
@@ -312,18 +330,28 @@ def _list_fees(marketplace: str | None, as_of: str | None, as_json: bool) -> Non
 
 @main.command("pre-sale")
 @click.argument("file", required=False)
+@_of_rows
 @MARKETPLACE
 @AS_OF
 @AS_JSON
-def pre_sale(file: str | None, marketplace: str | None, as_of: str | None, as_json: bool) -> None:
-    """Check a planned pre-order or back-order: rules, dates, price, and what late orders would do.
+@click.pass_context
+def pre_sale(
+    ctx: click.Context, /, file: str | None, marketplace: str | None, as_of: str | None, as_json: bool, **rows: Any
+) -> None:
+    """Check planned pre-orders or back-orders: rules, dates, price, and what late orders would do.
 
     FILE is JSON: the body of POST /v1/pre-sale-checks. Without FILE, or with -, it is read from standard input. The
     options override what stands in it. Whatever the verdict, the exit code is 0.
+
+    Or FILE has many plans, as CSV, NDJSON or Parquet (by its name, or --format): one plan a row, each checked or
+    rejected with a reason. --marketplace and --as-of then hold for rows that name none.
     """
     from advisor.cli.offers import show_pre_sale
     from advisor.services.offers import Offers
 
+    if _has_rows(file, as_json, rows):
+        _check_rows(ctx, file, marketplace, as_of, "plans", rows)
+        return
     answer = _checked(file, marketplace, as_of, Offers(_catalog()).pre_sale_checks)
     if as_json:
         _print_json(answer)
@@ -333,18 +361,28 @@ def pre_sale(file: str | None, marketplace: str | None, as_of: str | None, as_js
 
 @main.command()
 @click.argument("file", required=False)
+@_of_rows
 @MARKETPLACE
 @AS_OF
 @AS_JSON
-def listing(file: str | None, marketplace: str | None, as_of: str | None, as_json: bool) -> None:
+@click.pass_context
+def listing(
+    ctx: click.Context, /, file: str | None, marketplace: str | None, as_of: str | None, as_json: bool, **rows: Any
+) -> None:
     """Check product listings: what is missing, and which published limits they pass.
 
     FILE is JSON: the body of POST /v1/listing-checks. Without FILE, or with -, it is read from standard input. The
     options override what stands in it. Whatever the verdict, the exit code is 0.
+
+    Or FILE has many listings, as CSV, NDJSON or Parquet (by its name, or --format): one listing a row, each checked or
+    rejected with a reason. --marketplace and --as-of then hold for rows that name none.
     """
     from advisor.cli.offers import show_listings
     from advisor.services.offers import Offers
 
+    if _has_rows(file, as_json, rows):
+        _check_rows(ctx, file, marketplace, as_of, "listings", rows)
+        return
     answer = _checked(file, marketplace, as_of, Offers(_catalog()).listing_checks)
     if as_json:
         _print_json(answer)
@@ -354,18 +392,28 @@ def listing(file: str | None, marketplace: str | None, as_of: str | None, as_jso
 
 @main.command()
 @click.argument("file", required=False)
+@_of_rows
 @MARKETPLACE
 @AS_OF
 @AS_JSON
-def policy(file: str | None, marketplace: str | None, as_of: str | None, as_json: bool) -> None:
+@click.pass_context
+def policy(
+    ctx: click.Context, /, file: str | None, marketplace: str | None, as_of: str | None, as_json: bool, **rows: Any
+) -> None:
     """Check messages, listings, business names and declared facts against the red lines.
 
     FILE is JSON: the body of POST /v1/policy-checks. Without FILE, or with -, it is read from standard input. The
     options override what stands in it. Whatever is found, the exit code is 0.
+
+    Or FILE has many texts, as CSV, NDJSON or Parquet (by its name, or --format): one text a row, each checked or
+    rejected with a reason. --marketplace and --as-of then hold for rows that name none.
     """
     from advisor.cli.red_lines import show
     from advisor.services.red_lines import RedLineChecks
 
+    if _has_rows(file, as_json, rows):
+        _check_rows(ctx, file, marketplace, as_of, "texts", rows)
+        return
     answer = _checked(file, marketplace, as_of, RedLineChecks(_catalog()).policy_checks)
     if as_json:
         _print_json(answer)
@@ -411,52 +459,28 @@ def stages(as_json: bool) -> None:
     show_stages(_console(), answer)
 
 
-FORMAT = click.Choice(FORMATS)
-
-
 @main.command()
 @click.argument("file")
-@click.option(
-    "-o", "--output", default="-", metavar="FILE", help="Where the results go; - (standard output) by default."
-)
-@click.option("--format", "source_format", type=FORMAT, help="What FILE is, where its name does not tell.")
-@click.option("--output-format", type=FORMAT, help="What the results are, where their name does not tell.")
+@_of_rows
 @click.option("--program", default=DEFAULT_PROGRAM, show_default=True, metavar="ID", help="The program to score.")
 @click.option("--marketplace", metavar="CODE", help="The marketplace of rows that name none.")
 @AS_OF
-@click.option("--set", "constants", multiple=True, metavar="NAME=VALUE", help="Fill a missing column; repeatable.")
-@click.option("--rejects", metavar="FILE", help="Where rejected rows go; OUTPUT.rejects.csv by default.")
 @click.pass_context
 def score(
-    ctx: click.Context,
-    file: str,
-    output: str,
-    source_format: str | None,
-    output_format: str | None,
-    program: str,
-    marketplace: str | None,
-    as_of: str | None,
-    constants: tuple[str, ...],
-    rejects: str | None,
+    ctx: click.Context, /, file: str, program: str, marketplace: str | None, as_of: str | None, **options: Any
 ) -> None:
     """Score a file of accounts (CSV, NDJSON or Parquet), and price their sales where it has fee columns.
 
     FILE is a path, or - for standard input. Every row is scored or rejected with a reason; a row that cannot be used
     never stops the others. Results are written whole or not at all.
     """
-    import time
 
-    from advisor.cli import files
+    def accounts(terms: "Terms") -> "Kind":
+        from advisor.batch.scoring import Accounts
 
-    started = time.perf_counter()
-    pointers: dict[str, str] = {}
-    with _refusals("the file" if file == "-" else file, pointers):
-        job = files.job(file, source_format, output, output_format, program, marketplace, as_of, constants, rejects)
-        pointers |= {spelled: f"--set {name}" for name in job.constants for spelled in (name, name.lower())}
-        result = files.run(job, _catalog())
-    click.echo(files.closing_sentence(result, time.perf_counter() - started), err=True)
-    if result.rejected:
-        ctx.exit(ExitCode.FOUND)
+        return Accounts(_catalog(), program, terms)
+
+    _take_rows(ctx, file, marketplace, as_of, accounts, **options)
 
 
 @main.command("check-data")
@@ -734,6 +758,70 @@ def _checked(
     pointers = _override(body, {"marketplace": marketplace, "as_of": as_of})
     with _refusals(name, pointers):
         return ask(body, _messages())
+
+
+def _take_rows(
+    ctx: click.Context,
+    file: str,
+    marketplace: str | None,
+    as_of: str | None,
+    kind_of: "Callable[[Terms], Kind]",
+    *,
+    output: str | None,
+    source_format: str | None,
+    output_format: str | None,
+    constants: tuple[str, ...],
+    rejects: str | None,
+) -> None:
+    """Take a file of many rows through, and say how that went."""
+    import time
+
+    from advisor.cli import files
+
+    started = time.perf_counter()
+    pointers: dict[str, str] = {}
+    with _refusals("the file" if file == "-" else file, pointers):
+        job = files.job(file, source_format, output or "-", output_format, rejects)
+        terms = files.terms(marketplace, as_of, constants)
+        pointers |= {spelled: f"--set {name}" for name in terms.constants for spelled in (name, name.lower())}
+        kind = kind_of(terms)
+        result = files.run(job, kind)
+    click.echo(files.closing_sentence(result, kind, time.perf_counter() - started), err=True)
+    if result.rejected:
+        ctx.exit(ExitCode.FOUND)
+
+
+def _has_rows(file: str | None, as_json: bool, options: Mapping[str, Any]) -> bool:
+    """Tell whether FILE has many rows, by its name or its format; refuse the options that it then cannot have."""
+    named = file is not None and Path(file).suffix.lower() in (*EXTENSIONS, *WORKBOOKS)
+    if named or options["source_format"] is not None:
+        if as_json:
+            raise click.UsageError("--json is for one body of JSON. --output-format ndjson gives JSON, a line a row.")
+        return True
+    names = {"output": "-o", "output_format": "--output-format", "constants": "--set", "rejects": "--rejects"}
+    given = [option for name, option in names.items() if options[name]]
+    if given:
+        raise click.UsageError(
+            f"{', '.join(given)}: for files of many rows. Say what FILE is: --format csv, ndjson or parquet."
+        )
+    return False
+
+
+def _check_rows(
+    ctx: click.Context,
+    file: str | None,
+    marketplace: str | None,
+    as_of: str | None,
+    kind: str,
+    options: Mapping[str, Any],
+) -> None:
+    """Check a file of many rows, which are of this kind."""
+    from advisor.batch.checking import Checks
+    from advisor.services.files import CHECKS
+
+    catalog = _catalog()
+    check = CHECKS[kind](catalog, _messages())
+    _take_rows(ctx, file or "-", marketplace, as_of, lambda terms: Checks(check, terms, catalog.vocabulary), **options)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Score a file of accounts from the command line: what its options mean, its progress, and its closing sentence."""
+"""Take a file through from the command line: what the options mean, the progress, and the closing sentence."""
 
 import signal
 import sys
@@ -8,8 +8,7 @@ from pathlib import Path
 from types import FrameType
 
 from advisor.batch import EXTENSIONS, WORKBOOKS
-from advisor.batch.scoring import Job, Progress, Result, Silent, score
-from advisor.catalog import Catalog
+from advisor.batch.running import Job, Kind, Progress, Result, Silent, Terms, run_file
 from advisor.errors import InvalidInput, Problem
 from advisor.inputs.parameters import once, read_constants, read_named
 from advisor.inputs.values import read_day, read_marketplace
@@ -20,7 +19,7 @@ def format_of(path: str, given: str | None, option: str, otherwise: str | None =
     """Tell a file's format by its option or its extension; raises InvalidInput where neither says."""
     found = given or EXTENSIONS.get(Path(path).suffix.lower()) or otherwise
     if found is None and Path(path).suffix.lower() in WORKBOOKS:
-        detail = f"{path} is a workbook. Save the sheet as “CSV UTF-8” and score that file."
+        detail = f"{path} is a workbook. Save the sheet as “CSV UTF-8” and take that file."
         raise InvalidInput([Problem(option, "not_allowed", detail)])
     if found is None:
         detail = f"The format of {path} cannot be told by its name. Give {option} csv, ndjson or parquet."
@@ -28,40 +27,31 @@ def format_of(path: str, given: str | None, option: str, otherwise: str | None =
     return found
 
 
-def job(
-    source: str,
-    source_format: str | None,
-    target: str,
-    target_format: str | None,
-    program: str,
-    marketplace: str | None,
-    as_of: str | None,
-    constants: Sequence[str],
-    rejects: str | None,
-) -> Job:
-    """Read the options into a job; raises InvalidInput with every option that cannot be used."""
-    given = {"marketplace": marketplace, "as-of": as_of}
-    options = {name: [value] for name, value in given.items() if value is not None}
-    readers = {"marketplace": once(read_marketplace), "as-of": once(read_day), "set": read_constants}
-    found = read_named({**options, "set": constants}, readers, "--{}")
+def job(source: str, source_format: str | None, target: str, target_format: str | None, rejects: str | None) -> Job:
+    """Read the options that name files; raises InvalidInput where a format cannot be told."""
     read = format_of(source, source_format, "--format")
     return Job(
         source=None if source == "-" else Path(source),
         source_format=read,
         target=None if target == "-" else Path(target),
         target_format=format_of(target, target_format, "--output-format", read if target == "-" else None),
-        program=program,
-        as_of=found.get("as-of") or today(),
-        marketplace=found.get("marketplace"),
-        constants=found["set"],
         rejects=None if rejects is None else Path(rejects),
     )
 
 
-def run(wanted: Job, catalog: Catalog) -> Result:
-    """Score the file, with progress on standard error where that is a terminal."""
-    with _tidy_when_stopped() as stop, _progress(wanted.source, stop) as progress:
-        return score(wanted, catalog, progress)
+def terms(marketplace: str | None, as_of: str | None, constants: Sequence[str]) -> Terms:
+    """Read the options that hold for all rows; raises InvalidInput with every one that cannot be used."""
+    given = {"marketplace": marketplace, "as-of": as_of}
+    options = {name: [value] for name, value in given.items() if value is not None}
+    readers = {"marketplace": once(read_marketplace), "as-of": once(read_day), "set": read_constants}
+    found = read_named({**options, "set": constants}, readers, "--{}")
+    return Terms(found.get("as-of") or today(), found.get("marketplace"), found["set"])
+
+
+def run(wanted: Job, kind: Kind) -> Result:
+    """Take the file through, with progress on standard error where that is a terminal."""
+    with _tidy_when_stopped() as stop, _progress(wanted.source, kind, stop) as progress:
+        return run_file(wanted, kind, progress)
 
 
 class _Stop:
@@ -118,7 +108,7 @@ class _Bars(_Quiet):
 
 
 @contextmanager
-def _progress(source: Path | None, stop: _Stop) -> Iterator[Progress]:
+def _progress(source: Path | None, kind: Kind, stop: _Stop) -> Iterator[Progress]:
     if not sys.stderr.isatty():
         yield _Quiet(stop)
         return
@@ -129,12 +119,12 @@ def _progress(source: Path | None, stop: _Stop) -> Iterator[Progress]:
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Bars(*columns, console=Console(file=sys.stderr)) as bars:
         size = source.stat().st_size if source is not None and source.is_file() else None
-        yield _Bars(stop, bars, bars.add_task("Reading", total=size), bars.add_task("Scoring", total=100))
+        yield _Bars(stop, bars, bars.add_task("Reading", total=size), bars.add_task(kind.doing, total=100))
 
 
-def closing_sentence(result: Result, seconds: float) -> str:
+def closing_sentence(result: Result, kind: Kind, seconds: float) -> str:
     """Say how the run went."""
-    lines = [f"{result.scored} of {result.rows} accounts scored in {seconds:.1f} s."]
+    lines = [f"{result.scored} of {result.rows} {kind.rows_name} {kind.done} in {seconds:.1f} s."]
     if result.rejected:
         where = f"; {result.rejects} says why" if result.rejects else ""
         lines.append(f"{result.rejected} {'was' if result.rejected == 1 else 'were'} rejected{where}.")
@@ -145,5 +135,5 @@ def closing_sentence(result: Result, seconds: float) -> str:
         ]
         lines.append(f"Passed through without a meaning here: {', '.join(names)}.")
     if result.unused:
-        lines.append(f"Not read by {result.program}: {', '.join(result.unused)}.")
+        lines.append(f"Not read by {kind.reader}: {', '.join(result.unused)}.")
     return " ".join(lines)

@@ -215,13 +215,14 @@ def _order(catalog: Catalog, given: "MultiDict[str, str]", upload: Upload) -> Or
 
 def _look_at(upload: Upload, order: Order, catalog: Catalog) -> None:
     """Refuse at once a file that cannot be used as a whole. Raises UnreadableInput, InvalidInput."""
-    from advisor.batch.scoring import LOOKED_AT, Terms, look_at  # the engine takes a second to load; only files need it
+    from advisor.batch.running import LOOKED_AT, Terms, look_at  # the engine takes a second to load; only files need it
+    from advisor.batch.scoring import Accounts
 
     work = upload.path.parent / "looked-at"
     work.mkdir()
-    terms = Terms(order.program, order.as_of, order.marketplace, order.constants)
+    accounts = Accounts(catalog, order.program, Terms(order.as_of, order.marketplace, order.constants))
     try:
-        look_at(upload.path, order.format, terms, catalog, work)
+        look_at(upload.path, order.format, accounts, work)
     except InvalidInput as error:
         raise InvalidInput([_of_constant(one, order) for one in error.problems]) from None
     except UnreadableInput as error:
