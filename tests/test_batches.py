@@ -257,7 +257,7 @@ def test_a_file_that_turns_out_to_be_unusable_fails_with_the_reason(workspace: A
     ("constant", "code", "said"),
     [
         ("selling_plan=pro", "not_allowed", "selling_plan cannot be set like this. Allowed are professional, individ"),
-        ("Selling_Plan=gold", "not_allowed", "selling_plan cannot be set"),
+        ("Selling_Plan=gold", "not_allowed", "Selling_Plan cannot be set"),
         ("late_shipment_rate_30d=2", "out_of_range", "1 is 100 %."),
         ("late_shipment_rate_30d=.5%", "not_a_decimal", ".5% is written 0.5%."),
         ("units=0", "out_of_range", "units cannot be set like this. This may be from 1 to 1000000."),
@@ -265,7 +265,7 @@ def test_a_file_that_turns_out_to_be_unusable_fails_with_the_reason(workspace: A
         ("tracking_on_every_package=maybe", "not_true_or_false", "This has to be true, false, yes or no."),
         ("established_in=Germany", "not_a_country", "A country is two letters"),
         ("price=5", "duplicate_name", "price cannot be set like this. The file has this column already"),
-        ("colour=red", "unknown_column", "colour cannot be set like this. There is no fact, metric or fee column"),
+        ("colour=red", "unknown_column", "colour cannot be set like this. No column of this name is read here"),
     ],
 )
 def test_a_constant_that_no_row_can_use_is_refused_at_once(workspace: Any, constant: str, code: str, said: str) -> None:
