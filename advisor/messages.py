@@ -363,6 +363,7 @@ LISTING_REASONS = {
     "given": "{label}: given.",
     "empty": "{label}: there is none. It is missing.",
     "none_required": "{label}: there is none, and none is required. It is not judged.",
+    "exempt": "{label}: there is none, and none is required, because the product is exempt.",
     "partly_empty": "{label}: at least one of them is empty.",
     "attributes_missing": "{label}: these are missing: {names}.",
     "required_attributes_not_given": "{label}: whether all are there is unknown, because those that the template of the category asks for are not given.",
@@ -370,7 +371,33 @@ LISTING_REASONS = {
     "within_limit": "{label}: {value} {measure}. Allowed are {allowed}. It is met.",
     "above_limit": "{label}: {value} {measure}. Allowed are {allowed}, so it is too much.",
     "below_limit": "{label}: {value} {measure}. Allowed are {allowed}, so it is too little.",
+    "detail_not_given": "{label}: unknown, because a number is not given: {measure}.",
+    "not_for_media": "{label}: {value} {measure}. The limit does not hold for media, so it is not judged.",
+    "no_published_limit": "{label}: {value} {measure}. Amazon names no number that holds for every product, so it is not judged.",
     "no_limit_in_data": "{label}: {value} {measure}. The rule data has no published limit for it, so it is not judged.",
+    "characters_found": "{label}: these characters are not allowed: {names}.",
+    "characters_not_found": "{label}: none of these characters, which are not allowed, is in it: {listed}.",
+    "emoji_found": "{label}: emoji are not allowed: {names}.",
+    "emoji_not_found": "{label}: there are no emoji, which are not allowed.",
+    "phrases_found": "{label}: these phrases are not allowed: {names}.",
+    "phrases_not_found": "{label}: none of the phrases that are published as not allowed is in it.",
+    "repeated_words_found": "{label}: no word may stand there more than {most} times. These do: {names}.",
+    "repeated_words_not_found": "{label}: no word stands there more than {most} times.",
+    "repeated_words_not_told": "{label}: whether a word stands there more than {most} times is unknown, because part of it is in a script without blanks between words.",
+    "asins_found": "{label}: numbers of products at Amazon (ASIN) are not allowed: {names}.",
+    "asins_not_found": "{label}: there is no number of a product at Amazon (ASIN), which is not allowed.",
+    "tags_found": "{label}: HTML is not allowed: {names}.",
+    "tags_not_found": "{label}: there is no HTML, which is not allowed.",
+    "format_allowed": "{label}: the format is allowed: {names}.",
+    "format_not_allowed": "{label}: the format is not allowed: {names}. Allowed are {listed}.",
+    "format_not_given": "{label}: unknown, because its format is not given. Allowed are {listed}.",
+    "background_allowed": "{label}: the background is pure white, as it has to be.",
+    "background_not_allowed": "{label}: the background has to be pure white.",
+    "background_not_given": "{label}: whether the background is pure white, as it has to be, is unknown.",
+    "digits_allowed": "{label}: it has as many digits as such a number has.",
+    "digits_not_allowed": "{label}: it has to be a number with this many digits: {listed}.",
+    "check_digit_allowed": "{label}: its last digit follows from the others, as it has to.",
+    "check_digit_not_allowed": "{label}: its last digit does not follow from the others, so a digit is wrong.",
 }
 
 LISTING_PARTS = {
@@ -379,14 +406,33 @@ LISTING_PARTS = {
 
 LISTING_MEASURES = {
     "characters": "characters",
+    "characters_together": "characters together",
     "bytes": "bytes",
+    "bytes_of_words": "bytes without blanks and punctuation",
     "count": "in number",
+    "longest_side": "pixels on the longest side",
+    "filled_percent": "percent of the frame filled by the product",
+}
+
+# What another source prints of a measure, and what the listing is by that.
+LISTING_ALSO = {
+    "met": "Elsewhere stands: {allowed}. By that it is met, with {value} {measure}.",
+    "missed": "Elsewhere stands: {allowed}. By that it is missed, with {value} {measure}.",
+}
+
+IMAGE_FORMAT_NAMES = {
+    "jpeg": "JPEG",
+    "png": "PNG",
+    "tiff": "TIFF",
+    "gif": "GIF",
+    "animated_gif": "animated GIF",
+    "other": "another format",
 }
 
 LISTING_VERDICTS = {
-    "complete": "Complete: everything is there, and no limit in the rule data is passed.",
-    "incomplete": "Incomplete: something is missing, or passes a limit.",
-    "undetermined": "Undetermined: nothing is known to be missing, but not everything was given.",
+    "complete": "Complete: everything is there, and all that is required of it in the rule data is kept.",
+    "incomplete": "Incomplete: something is missing, or breaks what is required of it.",
+    "undetermined": "Undetermined: nothing is known to be missing or broken, but not everything is known.",
 }
 
 SPANS = {

@@ -74,15 +74,22 @@ def test_a_pre_sale_gets_the_answer_of_the_api(client: FlaskClient) -> None:
 def test_a_listing_gets_the_answer_of_the_api(client: FlaskClient) -> None:
     listing = {
         "title": "Example Tools claw hammer, 450 g, ash handle",
+        "item_highlights": "Forged steel head, handle of ash, 33 cm long",
         "bullet_points": ["Forged steel head of 450 g", "Handle of ash, 33 cm long"],
+        "search_terms": "nail puller carpenter joiner",
         "images": 3,
+        "main_image": {"longest_side": 1600, "filled_percent": 90, "format": "jpeg", "white_background": True},
         "attributes": {"brand": "Example Tools", "head_material": "steel"},
         "required_attributes": ["brand", "head_material", "item_weight"],
+        "gtin": "4006381333931",
     }
     answer = client.post("/v1/listing-checks", json={"marketplace": "US", "listings": [listing]}).get_json()
     page = html.unescape(send(client, "listing", LISTING_EXAMPLE))
-    said = [one["message"] for one in answer["listings"][0]["findings"]]
-    assert len(said) >= 5
+    findings = answer["listings"][0]["findings"]
+    said = [one["message"] for one in findings]
+    said += [other["message"] for one in findings for other in one["also_published"]]
+    said += [one["note"] for one in findings if one["note"]]
+    assert len(said) >= 40
     assert [sentence for sentence in said if sentence not in page] == []
 
 
@@ -98,6 +105,8 @@ def test_a_listing_gets_the_answer_of_the_api(client: FlaskClient) -> None:
         ("pre-sale", {"late_count": "900"}, "late_count", "at most"),
         ("pre-sale", {"late_share": "0.005"}, "late_share", "if you mean 0.5 %, type that"),
         ("listing", {"images": "-1"}, "images", "whole number"),
+        ("listing", {"longest_side": "0"}, "longest_side", "from 1 to"),
+        ("listing", {"filled_percent": "101"}, "filled_percent", "from 0 to 100"),
         ("listing", {"attributes": "no colon"}, "attributes", "no colon"),
     ],
 )
@@ -121,6 +130,28 @@ def test_what_is_left_empty_is_unknown(client: FlaskClient) -> None:
     assert prime
     assert re.findall(r'value="(\w+)"', prime[0])[0] == "unknown"
     assert "Undetermined" in send(client, "listing", {"marketplace": "US"})
+
+
+def test_a_listing_without_images_has_no_main_image(client: FlaskClient) -> None:
+    told = errors(send(client, "listing", {**LISTING_EXAMPLE, "images": "0"}, 422))
+    assert any("none of them is the main one" in words for words in told.values())
+
+
+def test_what_a_listing_breaks_is_shown_with_what_follows(client: FlaskClient) -> None:
+    typed = {**LISTING_EXAMPLE, "title": "Hammer! " * 10, "bullet_points": "Eco-friendly\n<b>", "media": "unknown"}
+    page = html.unescape(send(client, "listing", typed))
+    for told in (
+        "Title: 80 characters. Allowed are at most 75, so it is too much.",
+        "Title: these characters are not allowed: !.",
+        "Title: no word may stand there more than 2 times. These do: hammer.",
+        "Bullet point 1: these phrases are not allowed: eco-friendly.",
+        "Amazon may correct a longer title by itself",
+        "Elsewhere stands: at most 200. By that it is met, with 80 characters.",
+    ):
+        assert told in page, told
+    assert "Title: 80 characters. The limit does not hold for media" in html.unescape(
+        send(client, "listing", {**typed, "media": "true"})
+    )
 
 
 def test_full_width_signs_part_days_and_attributes(client: FlaskClient) -> None:

@@ -1,4 +1,4 @@
-"""Planned pre-sales and product listings: the cases under tests/cases, and what holds of every one."""
+"""Planned pre-sales: the cases under tests/cases, and what holds of every one; over HTTP listings too."""
 
 import json
 import re
@@ -21,15 +21,13 @@ from advisor.cli import main
 from advisor.domain.assessment import Observation
 from advisor.domain.fees import CHANNELS
 from advisor.domain.formulas import allowance, defects, meets
-from advisor.domain.listing import ELEMENTS, Listing, check_listing
+from advisor.domain.listing import IMAGE_FORMATS
 from advisor.domain.numbers import PPM
 from advisor.domain.presale import CHECKS, KINDS, MEDIA, days_before, most_events, shipping_day, with_orders
-from advisor.domain.program import MARKETPLACES, Bar, Outcome
+from advisor.domain.program import MARKETPLACES, Bar
 from advisor.errors import DataError, InvalidInput
 from advisor.messages import (
     CHANNEL_NAMES,
-    LISTING_MEASURES,
-    LISTING_REASONS,
     PRE_SALE_CALENDAR,
     PRE_SALE_EFFECTS,
     PRE_SALE_EVENTS,
@@ -41,10 +39,7 @@ from advisor.messages import (
 from advisor.services.offers import Offers
 
 ROOT = Path(__file__).parent.parent
-PLANS, LISTINGS = (
-    tomllib.loads((Path(__file__).parent / "cases" / f"{name}.toml").read_text(encoding="utf-8"))
-    for name in ("pre-sale", "listing")
-)
+PLANS = tomllib.loads((Path(__file__).parent / "cases" / "pre-sale.toml").read_text(encoding="utf-8"))
 CATALOG = Catalog()
 OFFERS = Offers(CATALOG)
 BOUNDED = settings(derandomize=True, database=None, deadline=None, max_examples=200)
@@ -155,7 +150,7 @@ CODE = re.compile(r"`|\b[a-z]+_[a-z_]+|\b\d{4}-\d{2}-\d{2}\b|\d [A-Z]{3}\b")
 
 
 def test_no_sentence_has_a_code_in_it() -> None:
-    """Of answers to plans and listings, and of what is wrong with them."""
+    """Of answers to plans, and of what is wrong with them."""
     needed = set()
     for case in PLANS["case"]:
         answer = OFFERS.pre_sale_checks(plan_of(case), Messages())
@@ -165,9 +160,6 @@ def test_no_sentence_has_a_code_in_it() -> None:
         needed |= {name for one in answer["findings"] for name in one["needs"]}
     assert needed <= PRE_SALE_NEEDS.keys()
     assert tuple(CHANNEL_NAMES) == CHANNELS
-    for case in LISTINGS["case"]:
-        findings = checked(OFFERS, {**listing_of(case), "ref": None})["findings"]
-        assert [one["message"] for one in findings if "`" in one["message"]] == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -207,8 +199,6 @@ def test_sentences_have_names_days_amounts_and_numbers_as_the_language_writes_th
     assert "the units that are secured and the units that are expected" in stock["message"]
     elsewhere = OFFERS.pre_sale_checks({**body, "marketplace": "AU", "line": None}, Messages())
     assert "November 22, 2026" in elsewhere["message"]
-    bullets = checked(OFFERS, {"bullet_points": ["", "x" * 1200]})["findings"]
-    assert "Bullet point 2: 1,200 characters." in " ".join(one["message"] for one in bullets)
 
 
 def test_only_marketplaces_with_a_published_rule_are_covered() -> None:
@@ -281,171 +271,43 @@ def test_the_most_is_the_largest_number_that_meets_the_bar(
     assert good == [most is not None and events <= most for events in range(orders + 1)]
 
 
-# Listings
-
-
-def listing_of(case: dict[str, Any]) -> dict[str, Any]:
-    """Build a listing: the whole one, less what the case leaves out, with what it gives."""
-    listing: dict[str, Any] = deepcopy(LISTINGS["whole"])
-    for name in case.get("without", ()):
-        del listing[name]
-    return {**listing, **case.get("given", {})}
-
-
-def checked(offers: Offers, listing: dict[str, Any]) -> dict[str, Any]:
-    """Check one listing."""
-    body = {"marketplace": "US", "as_of": "2026-11-22", "listings": [listing]}
-    (answer,) = offers.listing_checks(body, Messages())["listings"]
-    found: dict[str, Any] = answer
-    return found
-
-
-@pytest.mark.parametrize("case", numbered(LISTINGS["case"]))
-def test_a_listing_is_answered_as_its_case_says(case: dict[str, Any]) -> None:
-    answer = checked(OFFERS, listing_of(case))
-    present = {one["element"]: one for one in answer["findings"] if one["measure"] is None}
-    assert list(present) == list(ELEMENTS)
-    for key in case.keys() & {"verdict", "missing"}:
-        assert answer[key] == case[key]
-    for element, expected in case.get("findings", {}).items():
-        assert f"{present[element]['outcome']} {present[element]['reason']}" == expected, element
-    assert present["attributes"]["names"] == case.get("names", present["attributes"]["names"])
-    assert all("{" not in text for text in sentences(answer))
-    measured = [one for one in answer["findings"] if one["measure"] is not None]
-    assert {one["reason"] for one in measured} <= {"no_limit_in_data"}
-    assert {one["outcome"] for one in measured} <= {"not_applicable"}
-
-
-@pytest.mark.parametrize("case", numbered(LISTINGS["limit"]))
-def test_a_limit_holds_on_each_side(case: dict[str, Any], tmp_path: Path) -> None:
-    """With a rule file that has the limit, from a day on and in one marketplace."""
-    offers = Offers(Catalog(with_limit(tmp_path, case["element"], case["block"])))
-    for row in case["row"]:
-        answer = checked(offers, {**LISTINGS["whole"], **row["given"]})
-        (found,) = [
-            one
-            for one in answer["findings"]
-            if (one["element"], one["measure"], one["bullet"])
-            == (case["element"], case["block"]["measure"], case.get("bullet"))
-        ]
-        assert f"{found['outcome']} {found['reason']}" == row["expected"], row
-        assert found["observed"] == row["value"]
-        assert (found["least"], found["most"]) == (case["block"].get("least"), case["block"].get("most"))
-        assert found["sources"] and found["effective_from"] == "2026-11-22"
-        assert answer["verdict"] == ("complete" if found["outcome"] == "met" else "incomplete")
-    for place, day in (("UK", "2026-11-22"), ("US", "2026-11-21")):
-        body = {"marketplace": place, "as_of": day, "listings": [{**LISTINGS["whole"], **case["row"][0]["given"]}]}
-        (elsewhere,) = offers.listing_checks(body, Messages())["listings"]
-        assert "no_limit_in_data" in {one["reason"] for one in elsewhere["findings"]}
-        assert not {one["reason"] for one in elsewhere["findings"]} & {"within_limit", "above_limit", "below_limit"}
-
-
-def with_limit(tmp_path: Path, element: str, block: dict[str, Any]) -> Path:
-    """Copy the rule data, with this limit alone."""
-    data = Path(shutil.copytree(default_data_dir(), tmp_path / "data"))
-    file = data / "policies" / "listing.toml"
-    lines = ["  [[element.limit]]", *(f"  {key} = {json.dumps(value)}" for key, value in block.items())]
-    lines += ['  marketplaces = ["US"]', "  from = 2026-11-22", '  from_kind = "unknown"', '  basis = "guideline"']
-    text = re.sub(r"  \[\[element\.limit\]\]\n(?:  .*\n)*", "", file.read_text(encoding="utf-8"))
-    before, key, after = text.partition(f'key = "{element}"')
-    part, heading, rest = after.partition("\n\n")
-    file.write_text(f"{before}{key}{part}\n" + "\n".join([*lines, '  sources = ["sipransh-rating"]']) + heading + rest)
-    return data
-
-
-@pytest.mark.parametrize("case", numbered(LISTINGS["refused"]))
-def test_a_listing_that_cannot_be_used_is_refused_with_pointer_and_code(case: dict[str, Any]) -> None:
-    with pytest.raises(InvalidInput) as caught:
-        checked(OFFERS, listing_of(case))
-    assert [(one.pointer, one.code) for one in caught.value.problems] == [(case["pointer"], case["code"])]
-
-
-def test_every_reason_of_a_listing_is_met_in_a_case() -> None:
-    expected = {one.split()[1] for case in LISTINGS["case"] for one in case.get("findings", {}).values()}
-    expected |= {row["expected"].split()[1] for case in LISTINGS["limit"] for row in case["row"]}
-    assert expected | {"no_limit_in_data"} == LISTING_REASONS.keys()
-    measures = {case["block"]["measure"] for case in LISTINGS["limit"]}
-    assert measures == LISTING_MEASURES.keys()
-
-
-TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
-
-
-@BOUNDED
-@given(
-    title=st.none() | TEXTS,
-    bullets=st.none() | st.lists(TEXTS, max_size=5).map(tuple),
-    images=st.none() | st.integers(0, 1000),
-    attributes=st.none() | st.dictionaries(TEXTS, TEXTS, max_size=4),
-    required=st.none() | st.lists(TEXTS, max_size=4, unique=True).map(tuple),
-)
-def test_any_listing_of_any_script_is_answered(
-    title: str | None,
-    bullets: tuple[str, ...] | None,
-    images: int | None,
-    attributes: dict[str, str] | None,
-    required: tuple[str, ...] | None,
-) -> None:
-    """What is missing is what is not met, and a longer text is never shorter in bytes than in code points."""
-    listing = Listing(title, bullets, None, images, attributes, required)
-    check = check_listing(CATALOG.listing, listing, "US", date(2026, 11, 22))
-    assert set(check.missing) == {
-        one.element.key for one in check.presence if one.outcome in (Outcome.MISSED, Outcome.UNKNOWN)
-    }
-    assert "description" in check.missing and check.verdict != "complete"
-    by_measure = {(one.element.key, one.bullet, one.measure): one.value for one in check.measured}
-    for (element, bullet, measure), value in by_measure.items():
-        if measure == "bytes":
-            assert by_measure[element, bullet, "characters"] <= value
-
-
 # The rule files
 
 
 @pytest.mark.parametrize(
-    ("file", "old", "new", "key", "told"),
+    ("old", "new", "key", "told"),
     [
-        ("pre-sale", 'id = "prime"', 'id = "stock"', "rule", "found 'prime' 0 times"),
-        ("pre-sale", 'id = "prime"', 'id = "primes"', "rule[primes].id", "allowed are horizon"),
-        ("pre-sale", "  most_days = 30\n", "", "rule[horizon].block[1].most_days", "this is missing"),
-        ("pre-sale", "least_days = 3\n", "least_days = 366\n", "rule[horizon].block[2].least_days", "above most_days"),
-        ("pre-sale", '"saturday", "sunday"', '"saturn"', "rule[promised-ship-date].block[1].closed", "found 'saturn'"),
+        ('id = "prime"', 'id = "stock"', "rule", "found 'prime' 0 times"),
+        ('id = "prime"', 'id = "primes"', "rule[primes].id", "allowed are horizon"),
+        ("  most_days = 30\n", "", "rule[horizon].block[1].most_days", "this is missing"),
+        ("least_days = 3\n", "least_days = 366\n", "rule[horizon].block[2].least_days", "above most_days"),
+        ('"saturday", "sunday"', '"saturn"', "rule[promised-ship-date].block[1].closed", "found 'saturn'"),
         (
-            "pre-sale",
             '["saturday", "sunday"]',
             '["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]',
             "rule[promised-ship-date].block[1].closed",
             "at least one is left",
         ),
-        ("pre-sale", 'kinds = ["pre_order"]', 'kinds = ["order"]', "rule[horizon].block[2].kinds", "found 'order'"),
-        ("pre-sale", "  prime = false\n", "  prime = 0\n", "rule[prime].block[1].prime", "true or false"),
-        ("pre-sale", '"music", "video", "dvd"]', '"film"]', "rule[category].block[1].refused", "found 'film'"),
-        ("pre-sale", "published = true", "published = false", "rule[release-date].block[1].published", "left out"),
-        ("pre-sale", 'marketplaces = ["JP"]', 'marketplaces = ["US"]', "rule[horizon]", "overlaps"),
-        ("pre-sale", 'metric = "late_shipment_rate"', 'metric = "lateness"', "touched[1].metric", "allowed are"),
-        ("pre-sale", 'event = "late"', 'event = "lost"', "touched[1].event", "allowed are late, cancelled"),
-        ("pre-sale", 'id = "deposit"', 'name = "deposit"', "not_published[1].id", "this is missing"),
-        ("pre-sale", 'sources = ["help-g45231"]', 'sources = ["x"]', "rule[horizon].block[1].sources", "describes"),
-        ("listing", 'key = "images"', 'key = "pictures"', "element[pictures].key", "allowed are title"),
-        ("listing", 'sources = ["sipransh-rating"]', "sources = []", "element[title].sources", "empty list"),
-        (
-            "listing",
-            'sources = ["sipransh-rating"]\n',
-            'sources = ["sipransh-rating"]\n[[element.limit]]\nmeasure = "count"\nmost = 5\n',
-            "element[title].limit[1].measure",
-            "allowed are characters, bytes",
-        ),
+        ('kinds = ["pre_order"]', 'kinds = ["order"]', "rule[horizon].block[2].kinds", "found 'order'"),
+        ("  prime = false\n", "  prime = 0\n", "rule[prime].block[1].prime", "true or false"),
+        ('"music", "video", "dvd"]', '"film"]', "rule[category].block[1].refused", "found 'film'"),
+        ("published = true", "published = false", "rule[release-date].block[1].published", "left out"),
+        ('marketplaces = ["JP"]', 'marketplaces = ["US"]', "rule[horizon]", "overlaps"),
+        ('metric = "late_shipment_rate"', 'metric = "lateness"', "touched[1].metric", "allowed are"),
+        ('event = "late"', 'event = "lost"', "touched[1].event", "allowed are late, cancelled"),
+        ('id = "deposit"', 'name = "deposit"', "not_published[1].id", "this is missing"),
+        ('sources = ["help-g45231"]', 'sources = ["x"]', "rule[horizon].block[1].sources", "describes"),
     ],
 )
-def test_a_mistake_in_a_rule_file_is_named(tmp_path: Path, file: str, old: str, new: str, key: str, told: str) -> None:
+def test_a_mistake_in_a_rule_file_is_named(tmp_path: Path, old: str, new: str, key: str, told: str) -> None:
     data = Path(shutil.copytree(default_data_dir(), tmp_path / "data"))
-    path = data / "policies" / f"{file}.toml"
+    path = data / "policies" / "pre-sale.toml"
     text = path.read_text(encoding="utf-8")
     assert old in text
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
     with pytest.raises(DataError) as caught:
         Catalog(data).load_all()
-    assert {one.file for one in caught.value.problems} == {f"policies/{file}.toml"}
+    assert {one.file for one in caught.value.problems} == {"policies/pre-sale.toml"}
     assert any(one.key == key and told in one.detail for one in caught.value.problems), caught.value.problems
 
 
@@ -460,8 +322,7 @@ def test_every_block_says_what_to_do_and_where_it_stands() -> None:
     for place, category in rules.media:
         assert CATALOG.schedule(place).category(category) is not None
     cited = [one.sources for one in rules.touched] + [one.sources for one in rules.not_published]
-    assert all([*cited, *(one.sources for one in CATALOG.listing.doubts)])
-    assert all(element.text.endswith(".") and element.why.endswith(".") for element in CATALOG.listing.elements)
+    assert all(cited)
 
 
 def test_the_rules_are_among_the_numbers_that_somebody_confirms() -> None:
@@ -470,6 +331,8 @@ def test_the_rules_are_among_the_numbers_that_somebody_confirms() -> None:
 
 
 # Over HTTP and as commands
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 
 
 @st.composite
@@ -574,9 +437,24 @@ def test_every_plan_in_order_is_answered_as_documented(app: Any, described: dict
             optional={
                 "ref": st.none() | st.just("sku"),
                 "title": st.none() | TEXTS.filter(lambda text: "\0" not in text),
+                "item_highlights": st.none() | st.just("steel"),
                 "bullet_points": st.none() | st.lists(st.just("a") | st.just(""), max_size=4),
                 "description": st.none() | st.just("x" * 5000),
-                "images": st.none() | st.integers(0, 1000),
+                "search_terms": st.none() | st.just("best new " * 50),
+                "images": st.none() | st.integers(1, 1000),
+                "main_image": st.none()
+                | st.fixed_dictionaries(
+                    {},
+                    optional={
+                        "longest_side": st.none() | st.integers(1, 20_000),
+                        "filled_percent": st.none() | st.integers(0, 100),
+                        "format": st.none() | st.sampled_from(IMAGE_FORMATS),
+                        "white_background": st.none() | st.booleans(),
+                    },
+                ),
+                "gtin": st.none() | st.sampled_from(["", "4006381333931", "12345678", "x"]),
+                "gtin_exempt": st.none() | st.booleans(),
+                "media": st.none() | st.booleans(),
                 "attributes": st.none() | st.dictionaries(st.sampled_from(["a", "b"]), st.none() | st.just("x")),
                 "required_attributes": st.none() | st.lists(st.sampled_from(["a", "b", "c"])),
             },
@@ -586,7 +464,7 @@ def test_every_plan_in_order_is_answered_as_documented(app: Any, described: dict
     )
 )
 def test_every_listing_in_order_is_answered_as_documented(app: Any, described: dict[str, Any], listings: Any) -> None:
-    body = {"marketplace": "JP", "listings": listings}
+    body = {"marketplace": "US", "listings": listings}
     answer = app.test_client().post("/v1/listing-checks", json=body)
     assert answer.status_code == 200, answer.text
     holds(described, "/v1/listing-checks", body, answer.json)

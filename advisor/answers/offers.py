@@ -7,7 +7,7 @@ from typing import Any
 from advisor.answers.fees import line_estimate
 from advisor.answers.parts import Answer, bar_value, counted, dated, plain, rate_of, said, sources, text_of
 from advisor.domain.fees import FeeSchedule, LineEstimate
-from advisor.domain.listing import Limit, ListingCheck, ListingRules, Measured, Presence
+from advisor.domain.listing import Held, Kept, ListingCheck, ListingRules, Measured, Presence, Published
 from advisor.domain.numbers import format_decimal
 from advisor.domain.presale import (
     WEEKDAYS,
@@ -24,6 +24,8 @@ from advisor.domain.presale import (
 from advisor.domain.program import Metric, Outcome
 from advisor.messages import (
     CHANNEL_NAMES,
+    IMAGE_FORMAT_NAMES,
+    LISTING_ALSO,
     LISTING_MEASURES,
     LISTING_PARTS,
     LISTING_REASONS,
@@ -258,71 +260,103 @@ def _listing(check: ListingCheck, messages: Messages) -> Answer:
         "findings": [
             *(_presence(one, messages) for one in check.presence),
             *(_measured(one, messages) for one in check.measured),
+            *(_kept(one, messages) for one in check.kept),
         ],
     }
 
 
 def _presence(one: Presence, messages: Messages) -> Answer:
     element = one.element
-    words = {"label": messages.text(element.label), "names": messages.listed(one.names)}
     return {
-        "element": element.key,
-        "bullet": None,
-        "measure": None,
-        "outcome": one.outcome,
-        "reason": one.reason,
-        "observed": None,
-        "least": None,
-        "most": None,
+        **_finding(one, None, {"names": messages.listed(one.names)}, messages),
         "names": list(one.names),
-        "message": _filled(one.reason, words, messages),
         "advice": messages.text(element.text) if one.outcome in (Outcome.MISSED, Outcome.UNKNOWN) else None,
         "why": messages.text(element.why),
         "basis": "guideline",
-        "consequence": None,
-        "note": None,
-        **dated(None),
         "sources": sources(element.sources),
     }
 
 
 def _measured(one: Measured, messages: Messages) -> Answer:
-    element, limit = one.element, one.limit
-    label = messages.text(element.label)
-    if one.bullet is not None:
-        label = messages.text(LISTING_PARTS["bullet_point"], {"number": messages.number(one.bullet + 1)})
+    limit = one.limit
     words = {
-        "label": label,
-        "value": messages.number(one.value),
+        "value": said(one.value, messages),
         "measure": messages.text(LISTING_MEASURES[one.measure]),
         "allowed": "" if limit is None else _span(limit.least, limit.most, messages),
     }
     return {
-        "element": element.key,
-        "bullet": one.bullet,
+        **_finding(one, limit, words, messages),
         "measure": one.measure,
-        "outcome": one.outcome,
-        "reason": one.reason,
         "observed": one.value,
         "least": None if limit is None else limit.least,
         "most": None if limit is None else limit.most,
-        "names": [],
-        "message": _filled(one.reason, words, messages),
-        "advice": messages.text(element.text) if one.outcome is Outcome.MISSED else None,
-        "why": None,
-        **_limited(limit, messages),
+        "also_published": [_also(each, messages) for each in one.also],
     }
 
 
-def _limited(limit: Limit | None, messages: Messages) -> Answer:
+def _also(one: Held, messages: Messages) -> Answer:
+    other = one.other
+    words = {
+        "value": said(one.value, messages),
+        "measure": messages.text(LISTING_MEASURES[other.measure]),
+        "allowed": _span(other.least, other.most, messages),
+    }
     return {
-        "basis": None if limit is None else limit.basis,
-        "consequence": None if limit is None else text_of(limit.consequence, messages),
-        "note": None if limit is None else text_of(limit.note, messages),
-        **dated(None if limit is None else limit.validity),
-        "sources": [] if limit is None else sources(limit.sources),
+        "measure": other.measure,
+        "observed": one.value,
+        "least": other.least,
+        "most": other.most,
+        "outcome": one.outcome,
+        "message": messages.text(LISTING_ALSO[one.outcome], words),
+        "note": text_of(other.note, messages),
+        "sources": sources(other.sources),
     }
 
 
-def _filled(reason: str, words: Mapping[str, Any], messages: Messages) -> str:
-    return messages.text(LISTING_REASONS[reason], words)
+def _kept(one: Kept, messages: Messages) -> Answer:
+    asked = one.requirement
+    names, listed = list(one.names), list(asked.listed)
+    if asked.kind == "format":
+        names, listed = ([messages.text(IMAGE_FORMAT_NAMES[name]) for name in several] for several in (names, listed))
+    words = {
+        "names": messages.listed(names),
+        "listed": " ".join(listed) if asked.kind == "characters" else messages.listed(listed),
+        "most": messages.number(asked.numbers[0]) if asked.numbers else "",
+    }
+    return {
+        **_finding(one, asked, words, messages),
+        "requirement": asked.kind,
+        "names": names,
+    }
+
+
+def _finding(
+    one: Presence | Measured | Kept, published: Published | None, words: Mapping[str, Any], messages: Messages
+) -> Answer:
+    """Write what every finding of a listing has; what it does not say is null."""
+    label = messages.text(one.element.label)
+    bullet = None if isinstance(one, Presence) else one.bullet
+    if bullet is not None:
+        label = messages.text(LISTING_PARTS["bullet_point"], {"number": messages.number(bullet + 1)})
+    return {
+        "element": one.element.key,
+        "bullet": bullet,
+        "measure": None,
+        "requirement": None,
+        "level": one.level,
+        "outcome": one.outcome,
+        "reason": one.reason,
+        "observed": None,
+        "least": None,
+        "most": None,
+        "names": [],
+        "message": messages.text(LISTING_REASONS[one.reason], {"label": label, **words}),
+        "advice": messages.text(one.element.text) if one.outcome is Outcome.MISSED else None,
+        "why": None,
+        "basis": None if published is None else published.basis,
+        "consequence": None if published is None else text_of(published.consequence, messages),
+        "note": None if published is None else text_of(published.note, messages),
+        **dated(None if published is None else published.validity),
+        "also_published": [],
+        "sources": [] if published is None else sources(published.sources),
+    }

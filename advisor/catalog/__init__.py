@@ -12,7 +12,8 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from advisor.catalog.fees import read_schedule
-from advisor.catalog.offers import read_listing, read_pre_sale
+from advisor.catalog.listing import read_listing
+from advisor.catalog.pre_sale import read_pre_sale
 from advisor.catalog.programs import (
     Process,
     read_cited_share,
@@ -25,7 +26,7 @@ from advisor.catalog.red_lines import read_red_lines
 from advisor.catalog.tables import open_file
 from advisor.domain.advice import CitedShare
 from advisor.domain.fees import FeeSchedule
-from advisor.domain.listing import ListingRules
+from advisor.domain.listing import ListingRules, Published
 from advisor.domain.presale import PreSaleRules
 from advisor.domain.program import DEFAULT_PROGRAM, MARKETPLACES, Program, Vocabulary
 from advisor.domain.red_lines import RedLines
@@ -186,10 +187,14 @@ class Catalog:
                     place = f"{rule.id} in {', '.join(sorted(held.marketplaces))}"
                     yield Confirmation("policies/pre-sale.toml", place, _last_read(held.sources))
         for element in self.listing.elements:
-            for limit in element.limits:
-                if limit.validity.end is None:
-                    place = f"{element.key}, {limit.measure} in {', '.join(sorted(limit.marketplaces))}"
-                    yield Confirmation("policies/listing.toml", place, _last_read(limit.sources))
+            published: list[tuple[str, Published]] = [
+                *((limit.measure, limit) for limit in element.limits),
+                *((requirement.kind, requirement) for requirement in element.requirements),
+            ]
+            for what, one in published:
+                if one.validity.end is None:
+                    place = f"{element.key}, {what} in {', '.join(sorted(one.marketplaces))}"
+                    yield Confirmation("policies/listing.toml", place, _last_read(one.sources))
         for marketplace in MARKETPLACES:
             schedule, file = self.schedule(marketplace), f"fees/{marketplace.lower()}.toml"
             for category in schedule.categories.values():

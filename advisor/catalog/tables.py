@@ -236,3 +236,10 @@ def check_sequence(table: Table, what: str, blocks: Iterable[Dated]) -> None:
                 f"{what}: nothing holds between {earlier.end} and {later.start}; close the gap, or mark the earlier "
                 'block to_kind = "last_verified" if its source went stale',
             )
+
+
+def check_each_once(table: Table, key: str, found: Sequence[str], expected: Sequence[str]) -> None:
+    """Note an entry that is missing or stands twice: each of them is answered."""
+    for name in expected:
+        if found.count(name) != 1:
+            table.problem(key, f"found {name!r} {found.count(name)} times; each of {', '.join(expected)} stands once")

@@ -69,6 +69,7 @@ def _show_findings(to: Console, findings: Sequence[Answer], sources: list[Answer
     """Print findings by outcome, what fails first."""
     for outcome, (title, *_, style) in OUTCOMES.items():
         several = [one for one in findings if one["outcome"] == outcome]
+        several.sort(key=lambda one: one["level"] == "advisory")
         if not several:
             continue
         to.print()
@@ -78,7 +79,12 @@ def _show_findings(to: Console, findings: Sequence[Answer], sources: list[Answer
             parts = [one["message"] + numbers]
             if outcome == "missed":
                 parts += [one["consequence"], one["advice"]]
+            if outcome in ("missed", "unknown") and one["level"] == "advisory":
+                parts.append("This is advice, and does not decide.")
             item(to, _sign(to, outcome), " ".join(part for part in (*parts, one["note"]) if part))
+            for other in one.get("also_published", ()):
+                if other["outcome"] != outcome:
+                    bullet(to, f"{other['message']} {cite(other['sources'], sources)}")
 
 
 def _sign(to: Console, outcome: str) -> str:

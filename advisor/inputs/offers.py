@@ -10,7 +10,7 @@ from marshmallow import RAISE, ValidationError
 from advisor.catalog import Catalog
 from advisor.domain.assessment import Account
 from advisor.domain.fees import CHANNELS, FeeLine, FeeSchedule
-from advisor.domain.listing import Listing
+from advisor.domain.listing import IMAGE_FORMATS, Listing, MainImage
 from advisor.domain.numbers import HIGHEST_UNITS
 from advisor.domain.presale import KINDS, MEDIA, Plan
 from advisor.domain.program import Program
@@ -41,6 +41,7 @@ LONGEST_TEXT = 10_000
 LONGEST_NAME = 200
 MOST_BULLETS = 100
 MOST_IMAGES = 1000
+MOST_PIXELS = 1_000_000
 MOST_ATTRIBUTES = 1000
 MOST_LISTINGS = 200
 
@@ -117,18 +118,33 @@ class Attributes(Value):
         return found
 
 
+class MainImageSchema(Strict):
+    """The image that stands first: the pixels on its longest side, and how much of it the product fills."""
+
+    longest_side = Count(1, MOST_PIXELS)
+    filled_percent = Count(0, 100)
+    format = Word(IMAGE_FORMATS)
+    white_background = Flag()
+
+
 class ProductListingSchema(Strict):
     """One product's listing. What is left out is unknown; what is empty is missing."""
 
     ref = Text()
     title = LongText(LONGEST_TEXT)
+    item_highlights = LongText(LONGEST_TEXT)
     bullet_points = Several(LongText(LONGEST_TEXT, required=True), allow_none=True, metadata={"maxItems": MOST_BULLETS})
     description = LongText(LONGEST_TEXT)
+    search_terms = LongText(LONGEST_TEXT)
     images = Count(0, MOST_IMAGES)
+    main_image = Inner(MainImageSchema, allow_none=True)
     attributes = Attributes()
     required_attributes = Several(
         Text(LONGEST_NAME, required=True), allow_none=True, metadata={"maxItems": MOST_ATTRIBUTES}
     )
+    gtin = LongText(LONGEST_NAME)
+    gtin_exempt = Flag()
+    media = Flag()
 
 
 class ListingCheckRequest(Strict):
@@ -267,12 +283,16 @@ def _listing(data: Mapping[str, Any], pointer: str, problems: list[Problem]) -> 
     bullets, required = data.get("bullet_points"), data.get("required_attributes")
     check_most(problems, bullets or (), f"{pointer}/bullet_points", MOST_BULLETS)
     check_most(problems, required or (), f"{pointer}/required_attributes", MOST_ATTRIBUTES)
+    image = data.get("main_image")
+    if image is not None and data.get("images") == 0:
+        detail = say("There are no images, so none of them is the main one. Leave it out, or say how many there are.")
+        problems.append(Problem(f"{pointer}/main_image", "not_allowed", detail))
+    as_sent = ("title", "item_highlights", "description", "search_terms", "images", "attributes", "gtin", "ref")
     return Listing(
-        title=data.get("title"),
+        **{name: data.get(name) for name in as_sent},
         bullet_points=None if bullets is None else tuple(bullets),
-        description=data.get("description"),
-        images=data.get("images"),
-        attributes=data.get("attributes"),
+        main_image=None if image is None else MainImage(**image),
         required_attributes=None if required is None else tuple(dict.fromkeys(required)),
-        ref=data.get("ref"),
+        gtin_exempt=data.get("gtin_exempt"),
+        media=data.get("media"),
     )

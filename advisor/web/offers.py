@@ -4,7 +4,7 @@ from flask import Response
 from flask_smorest import Blueprint
 from marshmallow import Schema, fields
 
-from advisor.domain.listing import ELEMENTS, MEASURES
+from advisor.domain.listing import ELEMENTS, MEASURES, REQUIREMENTS
 from advisor.domain.presale import CHECKS, EVENTS, KINDS, WEEKDAYS
 from advisor.domain.program import MARKETPLACES
 from advisor.inputs.offers import ListingCheckRequest, PreSaleRequest
@@ -66,17 +66,27 @@ PRE_SALE_EXAMPLE = {
     "late_share": "0.05",
     "cancelled_share": "0.01",
 }
+LISTING_MEASURE = tuple(dict.fromkeys(name for several in MEASURES.values() for name in several))
 LISTING_EXAMPLE = {
     "marketplace": "US",
-    "as_of": "2026-11-22",
+    "as_of": "2026-11-25",
     "listings": [
         {
             "ref": "sku-1",
             "title": "Example Tools claw hammer, 450 g, ash handle",
+            "item_highlights": "Forged steel head, handle of ash, 33 cm long",
             "bullet_points": ["Forged steel head of 450 g", "Handle of ash, 33 cm long"],
+            "search_terms": "nail puller carpenter joiner",
             "images": 3,
+            "main_image": {
+                "longest_side": 1600,
+                "filled_percent": 90,
+                "format": "jpeg",
+                "white_background": True,
+            },
             "attributes": {"brand": "Example Tools", "head_material": "steel"},
             "required_attributes": ["brand", "head_material", "item_weight"],
+            "gtin": "4006381333931",
         }
     ],
 }
@@ -221,12 +231,27 @@ class PreSaleAnswer(Schema):
     not_published = many(NotPublished)
 
 
+class AlsoPublishedLimit(Schema):
+    """What others print of a length, which may be of another measure, and what the listing would be by that."""
+
+    measure = Word(LISTING_MEASURE, required=True)
+    observed = number()
+    least = number_or_null()
+    most = number_or_null()
+    outcome = Word(OUTCOME, required=True)
+    message = string()
+    note = string_or_null()
+    sources = many(Source)
+
+
 class ListingFinding(MaybeDated):
-    """Whether a part of a listing is there (`measure` is null), or one measure of it."""
+    """Whether a part of a listing is there, one measure of it, or one requirement; the other two are null."""
 
     element = Word(ELEMENTS, required=True)
     bullet = number_or_null()
-    measure = WordOrNull(tuple(dict.fromkeys(name for several in MEASURES.values() for name in several)))
+    measure = WordOrNull(LISTING_MEASURE)
+    requirement = WordOrNull(tuple(dict.fromkeys(kind for several in REQUIREMENTS.values() for kind in several)))
+    level = WordOrNull(("required", "advisory"))
     outcome = Word(OUTCOME, required=True)
     reason = Code(LISTING_REASONS)
     observed = number_or_null()
@@ -239,6 +264,7 @@ class ListingFinding(MaybeDated):
     basis = WordOrNull(("official", "guideline"))
     consequence = string_or_null()
     note = string_or_null()
+    also_published = many(AlsoPublishedLimit)
     sources = many(Source)
 
 
@@ -286,6 +312,6 @@ def add(blueprint: Blueprint, offers: Offers, settings: Settings) -> None:
     def listing_checks() -> Response:
         """Check product listings.
 
-        Says of each what is missing and which published limit it passes. Nothing is stored.
+        Says of each what is missing, and which published limits and requirements it breaks. Nothing is stored.
         """
         return json_answer(offers.listing_checks(json_body(settings.max_body), reader()))

@@ -7,10 +7,19 @@ from flask import Blueprint, Response, request
 
 from advisor.catalog import Catalog
 from advisor.domain.fees import FeeSchedule
+from advisor.domain.listing import IMAGE_FORMATS
 from advisor.domain.presale import KINDS, MEDIA
 from advisor.domain.program import MARKETPLACES
 from advisor.errors import InvalidInput, say
-from advisor.messages import CHOICES, OUTCOME_NAMES, PLACES, PRE_SALE_KINDS, PRE_SALE_MEDIA, Messages
+from advisor.messages import (
+    CHOICES,
+    IMAGE_FORMAT_NAMES,
+    OUTCOME_NAMES,
+    PLACES,
+    PRE_SALE_KINDS,
+    PRE_SALE_MEDIA,
+    Messages,
+)
 from advisor.services.calculations import today
 from advisor.services.journey import Journey
 from advisor.services.offers import Offers
@@ -57,11 +66,23 @@ PRE_SALE_EXAMPLE = {
 LISTING_EXAMPLE = {
     "marketplace": "US",
     "title": "Example Tools claw hammer, 450 g, ash handle",
+    "item_highlights": "Forged steel head, handle of ash, 33 cm long",
     "bullet_points": "Forged steel head of 450 g\nHandle of ash, 33 cm long",
+    "search_terms": "nail puller carpenter joiner",
     "images": "3",
+    "longest_side": "1600",
+    "filled_percent": "90",
+    "format": "jpeg",
+    "white_background": "true",
     "attributes": "brand: Example Tools\nhead_material: steel",
     "required_attributes": "brand\nhead_material\nitem_weight",
+    "gtin": "4006381333931",
 }
+
+
+def named(words: tuple[str, ...], names: dict[str, str]) -> tuple[tuple[str, str], ...]:
+    """Give words to choose from their names."""
+    return tuple((word, names[word]) for word in words)
 
 
 def pre_sale_groups(schedule: FeeSchedule, messages: Messages) -> tuple[Group, ...]:
@@ -174,6 +195,13 @@ LISTING_GROUPS = (
             PLACE,
             Field("title", "text", say("Title"), "/listings/0/title"),
             Field(
+                "item_highlights",
+                "text",
+                say("Item highlights"),
+                "/listings/0/item_highlights",
+                hint=say("Short phrases with commas between."),
+            ),
+            Field(
                 "bullet_points",
                 "lines",
                 say("Bullet points"),
@@ -181,7 +209,13 @@ LISTING_GROUPS = (
                 hint=say("One in each line."),
             ),
             Field("description", "long", say("Description"), "/listings/0/description"),
-            Field("images", "count", say("Number of images"), "/listings/0/images"),
+            Field(
+                "search_terms",
+                "text",
+                say("Search terms"),
+                "/listings/0/search_terms",
+                hint=say("All of them, with blanks between."),
+            ),
             Field(
                 "attributes",
                 "lines",
@@ -199,12 +233,47 @@ LISTING_GROUPS = (
         ),
         in_rows=False,
     ),
+    Group(
+        say("Images"),
+        (
+            Field("images", "count", say("Number of images"), "/listings/0/images"),
+            Field(
+                "longest_side",
+                "count",
+                say("Pixels on the longest side of the main image"),
+                "/listings/0/main_image/longest_side",
+            ),
+            Field(
+                "filled_percent",
+                "count",
+                say("How much of it the product fills, in %"),
+                "/listings/0/main_image/filled_percent",
+            ),
+            Field(
+                "format",
+                "choice",
+                say("Its format"),
+                "/listings/0/main_image/format",
+                choices=named(IMAGE_FORMATS, IMAGE_FORMAT_NAMES),
+                empty=NOT_KNOWN,
+            ),
+            Field(
+                "white_background",
+                "yes_no",
+                say("Is its background pure white?"),
+                "/listings/0/main_image/white_background",
+            ),
+        ),
+    ),
+    Group(
+        say("The product"),
+        (
+            Field("gtin", "text", say("Product identifier (UPC, EAN, JAN, ISBN)"), "/listings/0/gtin"),
+            Field("gtin_exempt", "yes_no", say("Is it exempt from one?"), "/listings/0/gtin_exempt"),
+            Field("media", "yes_no", say("Is it a book, music, video or other media?"), "/listings/0/media"),
+        ),
+    ),
 )
-
-
-def named(words: tuple[str, ...], names: dict[str, str]) -> tuple[tuple[str, str], ...]:
-    """Give words to choose from their names."""
-    return tuple((word, names[word]) for word in words)
 
 
 def add(pages: Blueprint, catalog: Catalog, workspaces: Workspaces) -> None:

@@ -1,10 +1,9 @@
-"""Read the rules about offers: pre-sales (data/policies/pre-sale.toml) and listings (data/policies/listing.toml)."""
+"""Read the rules about pre-sales (data/policies/pre-sale.toml)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from advisor.catalog.tables import Table, check_sequence
+from advisor.catalog.tables import Table, check_each_once, check_sequence
 from advisor.domain.fees import CHANNELS
-from advisor.domain.listing import ELEMENTS, MEASURES, Doubt, Element, Limit, ListingRules
 from advisor.domain.presale import (
     CHECKS,
     EVENTS,
@@ -28,7 +27,7 @@ MOST_DAYS = 3653
 def read_pre_sale(top: Table, vocabulary: Vocabulary, sources: Sources) -> PreSaleRules:
     """Read data/policies/pre-sale.toml."""
     rules = tuple(_rule(table, sources) for table in top.tables("rule", name_by="id"))
-    _check_ids(top, "rule", [rule.id for rule in rules], list(CHECKS))
+    check_each_once(top, "rule", [rule.id for rule in rules], list(CHECKS))
     media: dict[tuple[str, str], tuple[str, ...]] = {}
     for table in top.tables("media"):
         may_be = table.words("may_be", MEDIA)
@@ -48,13 +47,6 @@ def read_pre_sale(top: Table, vocabulary: Vocabulary, sources: Sources) -> PreSa
     found = PreSaleRules(top.text("title"), top.text("summary"), rules, media, tuple(touched), tuple(told))
     top.close()
     return found
-
-
-def _check_ids(top: Table, key: str, found: Sequence[str], expected: Sequence[str]) -> None:
-    """Note an entry that is missing or stands twice: each of them is answered."""
-    for name in expected:
-        if found.count(name) != 1:
-            top.problem(key, f"found {name!r} {found.count(name)} times; each of {', '.join(expected)} stands once")
 
 
 def _rule(table: Table, sources: Sources) -> PlanRule:
@@ -132,50 +124,3 @@ def _asks(table: Table, rule: str) -> Asks:
     if not table.flag(_PLAIN[rule]):
         table.problem(_PLAIN[rule], "found false; it is true, or the block is left out")
     return Asks()
-
-
-def read_listing(top: Table, sources: Sources) -> ListingRules:
-    """Read data/policies/listing.toml."""
-    elements = tuple(_element(table, sources) for table in top.tables("element", name_by="key"))
-    _check_ids(top, "element", [element.key for element in elements], ELEMENTS)
-    doubts = []
-    for table in top.tables("doubt", name_by="id"):
-        doubts.append(Doubt(table.text("id"), table.text("text"), table.sources(sources)))
-        table.close()
-    rules = ListingRules(top.text("title"), top.text("summary"), elements, tuple(doubts))
-    top.close()
-    return rules
-
-
-def _element(table: Table, sources: Sources) -> Element:
-    key = table.choice("key", ELEMENTS)
-    limits = tuple(_limit(limit, MEASURES[key], sources) for limit in table.tables("limit"))
-    for place in MARKETPLACES:
-        for measure in MEASURES[key]:
-            held = [limit for limit in limits if limit.measure == measure and place in limit.marketplaces]
-            check_sequence(table, f"{measure} in {place}", held)
-    element = Element(key, table.text("label"), table.text("text"), table.text("why"), limits, table.sources(sources))
-    table.close()
-    return element
-
-
-def _limit(table: Table, measures: Sequence[str], sources: Sources) -> Limit:
-    least = table.integer("least", 1, 10**6) if table.has("least") else None
-    most = table.integer("most", 1, 10**6) if table.has("most") else None
-    if least is None and most is None:
-        table.problem("most", "this is missing; a limit has least, most or both")
-    elif least is not None and most is not None and least > most:
-        table.problem("least", f"found {least}, which is above most")
-    limit = Limit(
-        measure=table.choice("measure", measures),
-        marketplaces=frozenset(table.words("marketplaces", MARKETPLACES)),
-        validity=table.validity(),
-        basis=table.choice("basis", ("official", "guideline")),
-        least=least,
-        most=most,
-        consequence=table.text_or_none("consequence"),
-        note=table.text_or_none("note"),
-        sources=table.sources(sources),
-    )
-    table.close()
-    return limit
