@@ -19,6 +19,8 @@ _TOO_MANY = 10**12
 # What may not stand before a pattern: (?<![...]), any number of them.
 _GUARD = re.compile(r"(?:\(\?<!(?:\[[^\]]*\] ?)+\))+")
 _NAMED = re.compile(r"\{([a-z][a-z_]*)\}")
+# Where no word of Latin letters is cut in two.
+_EDGE = r"(?:(?<![a-z])|(?![a-z]))"
 
 
 class UnusablePattern(Exception):
@@ -67,6 +69,12 @@ def compile_part(pattern: str) -> Part:
     if guard is None or str(items[0][0]) != "ASSERT_NOT" or guard.end() == len(pattern):
         return Part(whole)
     return Part(re.compile(pattern[guard.end() :], re.ASCII), re.compile(guard[0], re.ASCII))
+
+
+def compile_words(pattern: str) -> Part:
+    """Compile a pattern that matches whole words only; raises UnusablePattern."""
+    compile_pattern(pattern)
+    return Part(re.compile(f"(?:{pattern}){_EDGE}", re.ASCII), re.compile(_EDGE, re.ASCII))
 
 
 def has_host(pattern: re.Pattern[str]) -> bool:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from advisor.catalog.patterns import UnusablePattern, compile_part, compile_pattern, expand, has_host
+from advisor.catalog.patterns import UnusablePattern, compile_part, compile_pattern, compile_words, expand, has_host
 from advisor.catalog.tables import Table, check_sequence
 from advisor.domain.declared import FACTS
 from advisor.domain.plain_text import Folding
@@ -31,6 +31,7 @@ OF_MESSAGES = ("message_type", "order_completed_on")
 IN_TEXTS = "third_party_trademarks"
 FACT_NAMES = (*FACTS, *OF_MESSAGES, IN_TEXTS)
 LONGEST_REACH = 400
+MOST_ACROSS = 3
 
 
 def read_red_lines(top: Table, sources: Sources) -> RedLines:
@@ -60,7 +61,7 @@ def read_red_lines(top: Table, sources: Sources) -> RedLines:
     for table in top.tables("gap", name_by="id"):
         gaps.append(Gap(table.text("id"), table.text("label"), table.text("text"), table.sources(sources)))
         table.close()
-    lines = RedLines(reader.languages, Folding(reader.folding), message_types, rules, tuple(shields), tuple(gaps))
+    lines = RedLines(reader.languages, reader.folding, message_types, rules, tuple(shields), tuple(gaps))
     top.close()
     return lines
 
@@ -71,8 +72,10 @@ class _Reader:
     def __init__(self, top: Table, sources: Sources) -> None:
         self.sources = sources
         self.languages = top.words("languages")
-        self.folding = self._look_alikes(top.table("fold"))
+        self.folding = Folding(self._look_alikes(top.table("fold")) | self._simplified(top))
         self.words = self._words(top.table("words"))
+        self.lists: dict[str, Part] = {}
+        self.blocks: dict[str, tuple[Block, ...]] = {}
         hosts = top.table("hosts")
         self.hosts = {name: frozenset(hosts.words(name)) for name in hosts.values}
 
@@ -85,12 +88,21 @@ class _Reader:
                     table.problem(plain, f"found {character!r}, which stands under another letter too")
         return found
 
+    def _simplified(self, top: Table) -> dict[str, str]:
+        """Read how Chinese characters are written in more than one way: the first of each word stands for the rest."""
+        found: dict[str, str] = {}
+        for word in " ".join(top.words("simplified")).split():
+            for character in word[1:]:
+                if found.setdefault(character, word[0]) != word[0]:
+                    top.problem("simplified", f"found {character!r}, which stands under another character too")
+        return found
+
     def _words(self, table: Table) -> dict[str, str]:
         """Read named lists of alternatives; one may use those above it."""
         found: dict[str, str] = {}
         for name in table.values:
             try:
-                several = [expand(one, found) for one in table.words(name)]
+                several = [self._expanded(one, found) for one in table.words(name)]
                 found[name] = f"(?:{'|'.join(several)})"
                 compile_pattern(found[name])
             except UnusablePattern as error:
@@ -98,21 +110,41 @@ class _Reader:
                 found[name] = "(?:x)"
         return found
 
-    def compiled(self, table: Table, key: str, pattern: str | None = None) -> re.Pattern[str]:
+    def compiled(self, table: Table, key: str) -> re.Pattern[str]:
         """Compile the pattern at a key."""
         try:
-            return compile_pattern(expand(table.text(key) if pattern is None else pattern, self.words))
+            return compile_pattern(self._expanded(table.text(key)))
         except UnusablePattern as error:
             table.problem(key, str(error))
             return re.compile("x")
 
-    def part(self, table: Table, key: str, pattern: str | None = None) -> Part:
+    def part(self, table: Table, key: str) -> Part:
         """Compile the pattern at a key, to search with."""
         try:
-            return compile_part(expand(table.text(key) if pattern is None else pattern, self.words))
+            return compile_part(self._expanded(table.text(key)))
         except UnusablePattern as error:
             table.problem(key, str(error))
             return Part(re.compile("x"))
+
+    def together(self, table: Table, key: str) -> tuple[Part, ...]:
+        """Compile the patterns at a key, each of whole words. What several patterns share is one part."""
+        parts = []
+        for one in table.words(key):
+            try:
+                if one not in self.lists:
+                    self.lists[one] = compile_words(self._expanded(one))
+                parts.append(self.lists[one])
+            except UnusablePattern as error:
+                table.problem(key, str(error))
+        return tuple(parts)
+
+    def _expanded(self, pattern: str, words: Mapping[str, str] | None = None) -> str:
+        """Put the lists of words into a pattern. A character that no plain text has would be sought in vain."""
+        for character in set(pattern):
+            plain = self.folding.plain(character).text
+            if not character.isascii() and plain != character:
+                raise UnusablePattern(f"it has {character!r}, which no text is compared with: write {plain!r}")
+        return expand(pattern, self.words if words is None else words)
 
     def _optional(self, table: Table, key: str) -> re.Pattern[str] | None:
         return self.compiled(table, key) if table.has(key) else None
@@ -127,7 +159,10 @@ class _Reader:
         fact = table.choice("fact", FACT_NAMES) if table.has("fact") else None
         in_text = fact is None or fact == IN_TEXTS
         kinds = frozenset(table.words("kinds", KINDS)) if in_text else frozenset[str]()
-        blocks = [self._block(block) for block in table.tables("block")]
+        if table.has("blocks_of"):
+            blocks = self.blocks.get(table.choice("blocks_of", self.blocks), ())
+        else:
+            blocks = tuple(self._block(block) for block in table.tables("block"))
         rule = Rule(
             id=table.text("id"),
             label=table.text("label"),
@@ -139,7 +174,7 @@ class _Reader:
             proactive=table.flag("proactive") if table.has("proactive") else False,
             yields_to=frozenset(table.words("yields_to")) if table.has("yields_to") else frozenset(),
             patterns=tuple(self._pattern(one, kinds) for one in table.tables("pattern")),
-            blocks=tuple(blocks),
+            blocks=blocks,
         )
         if not blocks:
             table.problem("block", "this rule has no [[rule.block]]; give it at least one")
@@ -149,6 +184,7 @@ class _Reader:
             table.problem("proactive", "only a rule about messages can be about proactive ones")
         for place in MARKETPLACES:
             check_sequence(table, place, [block for block in blocks if place in block.marketplaces])
+        self.blocks[rule.id] = blocks
         table.close()
         return rule
 
@@ -183,10 +219,7 @@ class _Reader:
         together = table.has("together")
         if together == table.has("find"):
             table.problem("find", "a pattern has either `find` or `together`")
-        if together:
-            parts = tuple(self.part(table, "together", one) for one in table.words("together"))
-        else:
-            parts = (self.part(table, "find"),)
+        parts = self.together(table, "together") if together else (self.part(table, "find"),)
         if together and len(parts) < 2:
             table.problem("together", "found one pattern; there are at least two, or it is `find`")
         hosts = self._hosts(table, "hosts") if table.has("hosts") else None
@@ -208,6 +241,8 @@ class _Reader:
             languages=table.words("languages", self.languages) if table.has("languages") else (),
             whole=table.flag("whole") if table.has("whole") else False,
             reach=table.integer("reach", 1, LONGEST_REACH) if together else 0,
+            across=table.integer("across", 1, MOST_ACROSS) if together and table.has("across") else 0,
+            in_order=table.flag("in_order") if together and table.has("in_order") else False,
             needs=self._optional(table, "needs"),
             without=self._optional(table, "without"),
             hosts=hosts,

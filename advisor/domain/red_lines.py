@@ -46,10 +46,11 @@ class Part:
 class Pattern:
     """What gives a breach away in a plain text.
 
-    With one part every match is a breach; with several, one match of each in one sentence, each at most `reach` away
-    from the first part's. `whole`: the part has to match all of the text. `needs` and `without` are looked for inside
-    of what was matched (of several parts: in the sentence around it). `hosts`: the group `host` is one of these or
-    below one; `not_hosts`: it is none. `digits`: how many digits it has, at least and at most.
+    With one part every match is a breach; with several, one match of each, each at most `reach` away from the first
+    part's and with at most `across` ends of sentences in between; `in_order`: one behind the other, each at most
+    `reach` away from the one before. `whole`: the part has to match all of the text. `needs` and `without` are looked
+    for inside of what was matched (of several parts: in the sentences around it). `hosts`: the group `host` is one of
+    these or below one; `not_hosts`: it is none. `digits`: how many digits it has, at least and at most.
     """
 
     reason: str
@@ -59,6 +60,8 @@ class Pattern:
     languages: tuple[str, ...]
     whole: bool = False
     reach: int = 0
+    across: int = 0
+    in_order: bool = False
     needs: re.Pattern[str] | None = None
     without: re.Pattern[str] | None = None
     hosts: frozenset[str] | None = None
@@ -310,13 +313,14 @@ def _in_text(
 ) -> list[Finding]:
     found: list[tuple[Rule, Block, list[tuple[int, int, str]]]] = []
     shields: dict[Shield, list[tuple[int, int]]] = {}
+    search = Search(plain)
     for rule, block in rules:
         if text.kind not in rule.kinds or (rule.proactive and text.reply):
             continue
         spans = []
         for pattern in rule.patterns:
             if text.kind in pattern.kinds and marketplace in pattern.marketplaces:
-                spans += [(start, end, pattern.reason) for start, end in _matches(pattern, plain)]
+                spans += [(start, end, pattern.reason) for start, end in search.matches(pattern)]
         if rule.fact == "third_party_trademarks":
             spans += _trademarks(lines.folding, plain, declared.third_party_trademarks or ())
         if not spans:
@@ -337,18 +341,98 @@ def _in_text(
     return findings
 
 
-def _matches(pattern: Pattern, plain: PlainText) -> Iterator[tuple[int, int]]:
-    """Find where a pattern matches, in plain positions."""
-    if pattern.whole:
-        match = pattern.parts[0].regex.fullmatch(plain.text)
-        if match and plain.text:
-            yield match.span()
-        return
-    if len(pattern.parts) > 1:
-        yield from _together(pattern, plain)
-        return
-    for match in pattern.parts[0].find(plain.text):
-        start, end = match.span()
+class Search:
+    """Searches one plain text. What a part finds is kept: several patterns share the same lists of words."""
+
+    def __init__(self, plain: PlainText) -> None:
+        self.plain = plain
+        self._readings = (plain.text,) if plain.words == plain.text else (plain.text, plain.words)
+        self._found: dict[tuple[str, Part], tuple[list[int], list[int]]] = {}
+
+    def matches(self, pattern: Pattern) -> Iterator[tuple[int, int]]:
+        """Find where a pattern matches, in plain positions. Wording is also sought where signs stand for letters."""
+        for text in self._readings if pattern.languages else (self.plain.text,):
+            if pattern.whole:
+                match = pattern.parts[0].regex.fullmatch(text)
+                if match and text:
+                    yield match.span()
+            elif len(pattern.parts) > 1:
+                yield from self._together(pattern, text)
+            else:
+                yield from _alone(pattern, text)
+
+    def _spans(self, part: Part, text: str) -> tuple[list[int], list[int]]:
+        """Find all matches of a part: where they start, and where they end."""
+        if (text, part) not in self._found:
+            spans = [match.span() for match in part.find(text)]
+            self._found[text, part] = [start for start, _ in spans], [end for _, end in spans]
+        return self._found[text, part]
+
+    def _together(self, pattern: Pattern, text: str) -> Iterator[tuple[int, int]]:
+        """Find the first part with one match of each other part near it."""
+        each = []
+        for part in reversed(pattern.parts):  # The first part is often the most common one, and not needed then.
+            found = self._spans(part, text)
+            if not found[0]:
+                return
+            each.append(found)
+        *others, firsts = each
+        near = self._behind if pattern.in_order else self._around
+        for start, end in zip(*firsts, strict=True):
+            for span in near(pattern, start, end, others[::-1]):
+                low, high = self._sentences(*span)
+                low, high = max(low, span[0] - pattern.reach), min(high, span[1] + pattern.reach)
+                if not (pattern.without and pattern.without.search(text, low, high)):
+                    yield span
+
+    def _around(
+        self, pattern: Pattern, start: int, end: int, others: Sequence[tuple[list[int], list[int]]]
+    ) -> set[tuple[int, int]]:
+        """Take of each other part a match near the first part's: the one with fewer ends of sentences in between.
+
+        Where those before and behind it have as many, each of them counts, so that neither hides the other.
+        """
+        sentence = self.plain.sentence(start)
+        earlier, later = (start, end), (start, end)
+        for starts, ends in others:
+            at = bisect_left(starts, start)
+            candidates = []
+            for one, two in zip(starts[max(at - 1, 0) : at + 1], ends[max(at - 1, 0) : at + 1], strict=True):
+                between = abs(self.plain.sentence(one) - sentence)
+                if max(one - end, start - two) <= pattern.reach and between <= pattern.across:
+                    candidates.append((between, one, two))
+            if not candidates:
+                return set()
+            fewest = min(candidates)[0]
+            nearest = [one for one in candidates if one[0] == fewest]
+            earlier = min(earlier[0], nearest[0][1]), max(earlier[1], nearest[0][2])
+            later = min(later[0], nearest[-1][1]), max(later[1], nearest[-1][2])
+        return {earlier, later}
+
+    def _behind(
+        self, pattern: Pattern, start: int, end: int, others: Sequence[tuple[list[int], list[int]]]
+    ) -> set[tuple[int, int]]:
+        """Take of each other part the first match behind that of the part before it."""
+        sentence, last = self.plain.sentence(start), end
+        for starts, ends in others:
+            at = bisect_left(starts, last)
+            if at == len(starts) or starts[at] - last > pattern.reach:
+                return set()
+            if self.plain.sentence(starts[at]) - sentence > pattern.across:
+                return set()
+            last = ends[at]
+        return {(start, last)}
+
+    def _sentences(self, start: int, end: int) -> tuple[int, int]:
+        """Give the sentences that a stretch lies in, from the beginning of the first to the end of the last."""
+        breaks = self.plain.breaks
+        first, last = self.plain.sentence(start), self.plain.sentence(end - 1)
+        return breaks[first - 1] + 1 if first else 0, breaks[last] if last < len(breaks) else len(self.plain.text)
+
+
+def _alone(pattern: Pattern, text: str) -> Iterator[tuple[int, int]]:
+    """Find the only part of a pattern, with what has to be so inside of it."""
+    for match in pattern.parts[0].find(text):
         matched = match[0]
         if pattern.needs and not pattern.needs.search(matched):
             continue
@@ -360,41 +444,7 @@ def _matches(pattern: Pattern, plain: PlainText) -> Iterator[tuple[int, int]]:
             continue
         if pattern.digits and not pattern.digits[0] <= sum(map(str.isdigit, matched)) <= pattern.digits[1]:
             continue
-        yield start, end
-
-
-def _together(pattern: Pattern, plain: PlainText) -> Iterator[tuple[int, int]]:
-    """Find the first part with one match of each other part near it in its sentence, the nearest one."""
-    others = []
-    for part in pattern.parts[1:]:
-        spans = [match.span() for match in part.find(plain.text)]
-        if not spans:
-            return
-        others.append((spans, [start for start, _ in spans]))
-    for match in pattern.parts[0].find(plain.text):
-        start, end = match.span()
-        sentence = plain.sentence(start)
-        first, last = start, end
-        for spans, starts in others:
-            near = bisect_left(starts, start)
-            around = [spans[at] for at in (near - 1, near) if 0 <= at < len(spans)]
-            around = [
-                (one, two)
-                for one, two in around
-                if plain.sentence(one) == sentence and one - end <= pattern.reach and start - two <= pattern.reach
-            ]
-            if not around:
-                break
-            one, two = min(around, key=lambda span: (max(span[0] - end, start - span[1]), span))
-            first, last = min(first, one), max(last, two)
-        else:
-            if pattern.without:
-                low = plain.breaks[sentence - 1] + 1 if sentence else 0
-                high = plain.breaks[sentence] if sentence < len(plain.breaks) else len(plain.text)
-                low, high = max(low, first - pattern.reach), min(high, last + pattern.reach)
-                if pattern.without.search(plain.text, low, high):
-                    continue
-            yield first, last
+        yield match.span()
 
 
 def below(host: str, hosts: frozenset[str]) -> bool:
