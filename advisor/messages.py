@@ -112,6 +112,9 @@ STAGE_SHOWS = {
 }
 
 TEXTS = {
+    "in_band": "It lies in the band “{label}”, from {lowest} to {highest}.",
+    "to_better": "{points} more lead to “{label}”.",
+    "to_worse": "{points} fewer lead to “{label}”.",
     "counted": "{rate} ({count} of {of} {unit})",
     "number_of": "{number} {unit}",
     "of": "{count} of {of}",

@@ -261,3 +261,31 @@ def test_the_command_lists_the_stages() -> None:
     assert "no published basis" in " ".join(done.output.split())
     as_json = CliRunner().invoke(main, ["stages", "--json"])
     assert json.loads(as_json.output) == Journey(CATALOG).stages(Messages())
+
+
+@pytest.mark.parametrize(
+    ("rating", "band", "better", "worse"),
+    [
+        (0, "unhealthy", ("at_risk", 100), None),
+        (99, "unhealthy", ("at_risk", 1), None),
+        (100, "at_risk", ("healthy", 100), ("unhealthy", 1)),
+        (199, "at_risk", ("healthy", 1), ("unhealthy", 100)),
+        (200, "healthy", None, ("at_risk", 1)),
+        (1000, "healthy", None, ("at_risk", 801)),
+    ],
+)
+def test_a_rating_lies_in_its_band(
+    client: FlaskClient, rating: int, band: str, better: tuple[str, int] | None, worse: tuple[str, int] | None
+) -> None:
+    facts = {"account_health_rating": rating}
+    body = {"marketplace": "US", "as_of": "2026-11-22", "programs": ["account-health-seller-fulfilled"], "facts": facts}
+    (assessment,) = client.post("/v1/assessments", json=body).get_json()["assessments"]
+    found = [one for one in assessment["findings"] if one["fact"] == "account_health_rating"]
+    assert found
+    for one in found:
+        nearby = [one["band"][where] and tuple(one["band"][where].values())[::2] for where in ("better", "worse")]
+        assert (one["band"]["band"], *nearby) == (band, better, worse)
+        assert one["band"]["consequence"] in one["message"]
+        assert one["band"]["sources"]
+    others = [one["band"] for one in assessment["findings"] if one["fact"] != "account_health_rating"]
+    assert others == [None] * len(others)

@@ -5,9 +5,9 @@ from datetime import date
 from functools import lru_cache
 from typing import NamedTuple
 
-from advisor.answers.parts import Answer, Ready, bar_value, counted, dated, plain, rate_of, sources, text_of
+from advisor.answers.parts import Answer, Ready, band, bar_value, counted, dated, plain, rate_of, sources, text_of
 from advisor.catalog.programs import Consequence, Process, Remedy, Stage
-from advisor.domain.assessment import Assessment, Finding, Observation, Slot
+from advisor.domain.assessment import Assessment, Finding, InBand, Observation, Slot
 from advisor.domain.formulas import INTEGERS, rate_ppm
 from advisor.domain.numbers import format_rate
 from advisor.domain.program import Bar, Criterion, Fact, FactValue, Level, Metric, Outcome, Rule
@@ -226,6 +226,7 @@ def _said(
         "reason": reason,
         "headroom": None,
         "recovery": None,
+        "band": None,
         "also_published": [_also_published(bar, subject, other, messages) for bar, other in also],
         "message": None,
         "consequence": text_of(threshold.consequence, messages),
@@ -288,7 +289,8 @@ def _finding(one: Finding, process: Process, messages: Messages) -> Answer:
         "observed": _observed(one, rate),
         "headroom": _headroom(one),
         "recovery": _recovery(one),
-        "message": _message(said, seen, rate, messages),
+        "band": None if one.band is None else _band(one.band, messages),
+        "message": _message(said, seen, rate, messages) + _band_text(one.band, messages),
     }
 
 
@@ -334,6 +336,30 @@ def _message(said: _Said, seen: Observation | FactValue | None, rate: int | None
         return said.sentence.replace(OBSERVED, messages.percent(rate or 0)).replace(OF, str(seen.of))
     counted = said.counted.replace(OBSERVED, messages.percent(rate))
     return counted.replace(COUNT, str(seen.count)).replace(OF, str(seen.of))
+
+
+def _band(one: InBand, messages: Messages) -> Answer:
+    """Say in which band a value lies, and how many points lead to the next ones."""
+    nearby = {"better": (one.better, one.to_better), "worse": (one.worse, one.to_worse)}
+    return {
+        **band(one.band, messages),
+        **{
+            where: None if other is None else {"band": other.key, "label": messages.text(other.label), "points": points}
+            for where, (other, points) in nearby.items()
+        },
+    }
+
+
+def _band_text(one: InBand | None, messages: Messages) -> str:
+    """Say the same in sentences that follow on others; empty where there are no bands."""
+    if one is None:
+        return ""
+    values = {"label": messages.text(one.band.label), "lowest": one.band.lowest, "highest": one.band.highest}
+    sentences = [messages.text(TEXTS["in_band"], values), messages.text(one.band.consequence)]
+    for name, other, points in (("to_better", one.better, one.to_better), ("to_worse", one.worse, one.to_worse)):
+        if other is not None:
+            sentences.append(messages.text(TEXTS[name], {"points": points, "label": messages.text(other.label)}))
+    return "".join(f" {each}" for each in sentences)
 
 
 def _fact_text(value: FactValue | None, messages: Messages) -> str:

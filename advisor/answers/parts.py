@@ -10,7 +10,7 @@ import orjson
 from advisor.domain.assessment import Observation
 from advisor.domain.formulas import INTEGERS, rate_ppm
 from advisor.domain.numbers import format_rate
-from advisor.domain.program import Bar, Fact, Metric
+from advisor.domain.program import Band, Bar, Fact, Metric
 from advisor.domain.sources import Source, Validity
 from advisor.messages import TEXTS, Messages
 
@@ -78,6 +78,30 @@ def bar_value(subject: Metric | Fact, bar: Bar) -> Any:
     if isinstance(subject, Metric) and subject.kind == "rate" and isinstance(bar.value, int):
         return format_rate(bar.value)
     return plain(bar.value)
+
+
+def band(one: Band, messages: Messages) -> Answer:
+    """Describe a band of a scale, both ends included."""
+    return {
+        "band": one.key,
+        "label": messages.text(one.label),
+        "from": one.lowest,
+        "to": one.highest,
+        "color": one.color,
+        "consequence": messages.text(one.consequence),
+        "basis": one.basis,
+        "note": text_of(one.note, messages),
+        "also_published": [
+            {
+                "from": other.lowest,
+                "to": other.highest,
+                "note": text_of(other.note, messages),
+                "sources": sources(other.sources),
+            }
+            for other in one.also_published
+        ],
+        "sources": sources(one.sources),
+    }
 
 
 def plain(value: Any) -> Any:

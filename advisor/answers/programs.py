@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 
-from advisor.answers.parts import Answer, bar_value, dated, sources, text_of
+from advisor.answers.parts import Answer, band, bar_value, dated, sources, text_of
 from advisor.domain.program import MARKETPLACES, Criterion, Fact, Metric, Program, Threshold, rules_in_force
 from advisor.messages import Messages
 
@@ -42,6 +42,16 @@ def program(one: Program, marketplace: str | None, as_of: date, messages: Messag
         "as_of": as_of.isoformat(),
         "covered": [place for place, rules in standing.items() if rules],
         "criteria": criteria,
+        "scales": [
+            {
+                "fact": scale.fact.key,
+                "marketplaces": [place for place in places if place in scale.marketplaces],
+                **dated(scale.validity),
+                "bands": [band(each, messages) for each in scale.bands],
+            }
+            for scale in one.scales
+            if scale.validity.covers(as_of) and scale.marketplaces & set(places)
+        ],
         "notes": [
             {
                 "marketplaces": sorted(note.marketplaces),

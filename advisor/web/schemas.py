@@ -263,6 +263,45 @@ class Remedy(Schema):
     sources = many(Source)
 
 
+class OtherEnds(Schema):
+    """A band as another source prints it."""
+
+    lowest = fields.Integer(required=True, strict=True, data_key="from")
+    to = number()
+    note = string_or_null()
+    sources = many(Source)
+
+
+class Band(Schema):
+    """A stretch of a fact's values, both ends included, and what follows in it."""
+
+    band = string()
+    label = string()
+    lowest = fields.Integer(required=True, strict=True, data_key="from")
+    to = number()
+    color = Word(("red", "yellow", "green"), required=True)
+    consequence = string()
+    basis = Word(("official", "guideline"), required=True)
+    note = string_or_null()
+    also_published = many(OtherEnds)
+    sources = many(Source)
+
+
+class NextBand(Schema):
+    """A neighbouring band, and how many points lead there."""
+
+    band = string()
+    label = string()
+    points = number()
+
+
+class FindingBand(Band):
+    """The band that an observed value lies in, with the next better and the next worse one."""
+
+    better = one_or_null(NextBand)
+    worse = one_or_null(NextBand)
+
+
 class Finding(Dated):
     """One criterion's result."""
 
@@ -280,6 +319,7 @@ class Finding(Dated):
     reason = Code(REASONS)
     headroom = one_or_null(Headroom)
     recovery = one_or_null(Recovery)
+    band = one_or_null(FindingBand)
     also_published = many(AlsoPublished)
     message = string()
     consequence = string_or_null()
@@ -485,6 +525,14 @@ class Note(Schema):
     sources = many(Source)
 
 
+class Scale(Dated):
+    """The bands of a fact's values, from the worst to the best."""
+
+    fact = string()
+    marketplaces = fields.List(fields.String(), required=True)
+    bands = many(Band)
+
+
 class Program(Schema):
     program = string()
     title = string()
@@ -493,6 +541,7 @@ class Program(Schema):
     as_of = Day(required=True)
     covered = fields.List(fields.String(), required=True)
     criteria = many(Criterion)
+    scales = many(Scale)
     notes = many(Note)
 
 
