@@ -195,7 +195,9 @@ def in_columns(item: Body) -> dict[str, str]:
             cells |= {f"{LISTS[name]}_{number}": one for number, one in enumerate(value, 1)} or {f"{LISTS[name]}_1": ""}
         elif name == "attributes":
             cells |= {f"attribute_{key}": one for key, one in value.items()} or {name: "{}"}
-        elif name in ("line", "main_image"):
+        elif name == "main_image":
+            cells |= {f"main_image_{key}": one for key, one in in_columns(value).items()}
+        elif name == "line":
             cells |= in_columns(value)
         elif name == "metrics":
             for metric, (one,) in value.items():
@@ -218,9 +220,9 @@ def columns(check: Check, body: Body) -> list[Any]:
     return [found.get(name) for name in check.outputs]
 
 
-def expected(check: Check, item: Body, marketplace: str) -> tuple[list[Any] | None, list[str]]:
+def expected(check: Check, item: Body, marketplace: str, day: str | None) -> tuple[list[Any] | None, list[str]]:
     """What a single request answers, or the codes with which it is refused."""
-    body = {"marketplace": marketplace, "as_of": DAY.isoformat()}
+    body = {"marketplace": marketplace, "as_of": day or DAY.isoformat()}
     body |= {check.items: [item]} if check.items else item
     try:
         return columns(check, body), []
@@ -235,7 +237,8 @@ def test_a_file_equals_single_requests(
     check, draw = checks[name], Random(name)
     places = [draw.choice(("US", "UK", "JP", "IN", "AU")) for _ in range(300)]
     items = [MAKE[name](draw) for _ in places]
-    singles = [expected(check, item, place) for item, place in zip(items, places, strict=True)]
+    days = [draw.choice((None, "2020-01-01", "2026-11-25", "2027-06-01")) for _ in places]
+    singles = [expected(check, *one) for one in zip(items, places, days, strict=True)]
 
     rows = [in_columns(item) for item in items]
     header = list(dict.fromkeys(column for row in rows for column in row))
@@ -247,9 +250,10 @@ def test_a_file_equals_single_requests(
     with (tmp_path / "in.csv").open(encoding="utf-8", newline="") as read:
         lines = list(csv.reader(read))
     with (tmp_path / "in.csv").open("w", encoding="utf-8", newline="") as out:
-        csv.writer(out).writerows([place, *line] for place, line in zip(["marketplace", *places], lines, strict=True))
+        beside = zip(["marketplace", *places], ["As_Of", *days], lines, strict=True)
+        csv.writer(out).writerows([place, day, *line] for place, day, line in beside)
 
-    flat = [{"marketplace": place, **item} for item, place in zip(items, places, strict=True)]
+    flat = [{"marketplace": place, "as_of": day, **item} for item, place, day in zip(items, places, days, strict=True)]
     (tmp_path / "in.ndjson").write_text("\n".join(map(json.dumps, flat)), encoding="utf-8")
 
     names = list(check.outputs)
@@ -347,12 +351,47 @@ def test_every_format_in_and_out_gives_the_same_answers(
     assert [row["sku"] for row in rows] == ["a", "b", "c"]
     assert [row["verdict"] for row in rows] == ["undetermined", "incomplete", "undetermined"]
     assert rows[1]["missed"] == "bullet_points description images attributes"
-    assert rows[0]["unknown"] == "item_highlights description search_terms main_image gtin"
+    assert rows[0]["unknown"] == "description main_image gtin"
     assert rows[1]["missing_attributes"] == ("'=cmd|x" if target == "csv" else "=cmd|x")
     assert rows[1]["Title" if source == "csv" else "title"] == ("'=1+1" if target == "csv" else "=1+1")
     if source == target == "ndjson":
         kept = [{name: row.get(name) for name in body} for row, body in zip(rows, BODIES, strict=False)]
         assert kept == [{**body, "images": str(body["images"])} for body in BODIES[:3]]
+
+
+def test_the_columns_of_a_listing_tell_what_decides_what_is_advice_and_what_was_found(
+    catalog: Catalog, checks: Mapping[str, Check], tmp_path: Path
+) -> None:
+    listing = {
+        **COMPLETE,
+        "title": "Hammer hammer HAMMER ~",
+        "bullet_points": ["Head of forged steel", "🔥 and ash"],
+        "main_image": {"longest_side": 400},
+        "required_attributes": ["brand", "item weight", "size"],
+        "gtin": "4006381333932",
+    }
+    (tmp_path / "in.ndjson").write_text(json.dumps({"as_of": "2026-11-25", **listing}))
+    take(catalog, checks["listings"], tmp_path / "in.ndjson", tmp_path / "out.ndjson", marketplace="US")
+    (row,) = rows_of(tmp_path / "out.ndjson")
+    expected = {
+        "verdict": "incomplete",
+        "missed": "attributes title_repeated_words bullet_point_2_emoji gtin_check_digit",
+        "unknown": "main_image_filled_percent main_image_format main_image_background",
+        "missed_advice": "bullet_points_count images_count main_image_longest_side",
+        "missing_attributes": "item weight; size",
+        "found": "title_repeated_words: hammer; bullet_point_2_emoji: 🔥",
+        "title_outcome": "missed",
+        "title_level": "required",
+        "title_reason": "repeated_words_found",
+        "title_characters": 22,
+        "main_image_outcome": "missed",
+        "main_image_level": "advisory",
+        "bullet_points_reason": "below_limit emoji_found",
+        "bullet_points_characters": 20,
+        "bullet_points_bytes": 20,
+        "description_outcome": "met",
+    }
+    assert {name: row[name] for name in expected} == expected
 
 
 def test_a_body_with_one_entry_is_the_same_row(
@@ -379,7 +418,7 @@ def test_parquet_has_typed_columns(catalog: Catalog, checks: Mapping[str, Check]
     (row,) = rows_of(tmp_path / "out.parquet")
     assert {name: row[name] for name in plan} == plan
     assert (row["ships_on"], row["stock_needed_on"]) == (date(2027, 7, 6), date(2027, 7, 2))
-    assert (row["contribution"], row["currency"], row["missed"]) == (Decimal("58.00"), "USD", "stock")
+    assert (row["contribution"], row["currency"], row["missed_advice"]) == (Decimal("58.00"), "USD", "stock")
     types = {field.name: str(field.type) for field in pq.read_schema(tmp_path / "out.parquet")}
     assert (types["ships_on"], types["contribution"]) == ("date32[day]", "decimal128(20, 2)")
 
@@ -432,7 +471,7 @@ def test_what_a_request_takes_one_day_a_file_takes(catalog: Catalog) -> None:
         "image_1_width": "1000",
         "image_1_checked": "Yes",
         "share": "12.50 %",
-        "width": "7",
+        "best_width": "7",
     }
     assert made(AnyRequest(), cells, catalog) == {
         "search_terms": " hammer ",
@@ -453,7 +492,7 @@ def test_what_a_request_takes_one_day_a_file_takes(catalog: Catalog) -> None:
 
 @pytest.mark.parametrize("cell", ["", "N/A", " n/a ", None])
 def test_an_empty_cell_is_unknown_unless_an_empty_text_is_a_value(catalog: Catalog, cell: str | None) -> None:
-    found = made(AnyRequest(), {"share": cell, "keyword_1": cell, "width": cell, "search_terms": cell}, catalog)
+    found = made(AnyRequest(), {"share": cell, "keyword_1": cell, "best_width": cell, "search_terms": cell}, catalog)
     assert found == ({"search_terms": ""} if cell == "" else {})
     found = made(AnyRequest(), {"search_terms": cell}, catalog, Reading(nulls=True))
     assert found == ({} if cell is None else {"search_terms": cell})
@@ -480,7 +519,7 @@ def test_no_result_has_the_name_of_a_column_that_is_read(
     check = checks[name]
     outputs = list(check.outputs)
     assert len(outputs) < MOST_COLUMNS
-    bodies = Bodies(check.schema, check.items, catalog.vocabulary, check.without)
+    bodies = Bodies(check.schema, check.items, catalog.vocabulary, check.without, check.bare)
     assert len(set(bodies.names)) == len(bodies.names)
     assert set(bodies.names).isdisjoint(outputs)
 

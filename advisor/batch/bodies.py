@@ -1,10 +1,10 @@
 """Make bodies of requests out of rows: the columns are found in the schema of the request.
 
 What a request takes, a file takes: a value in the column of its name, the entries of a list in columns with a number
-(bullet_point_1), the values of an object of any names in columns with these (attribute_brand), observations in columns
-as files of accounts have them, and the fields of an object within the request in columns of their own names. A list or
-an object may also stand whole in the column of its name, as JSON. The request is then read as any other: nothing is
-judged here.
+(bullet_point_1), the fields of an object in columns that begin with its name (main_image_format), as do those of an
+object of any names (attribute_brand). Observations, and the fields of what is sold, stand in columns as files of
+accounts have them. A list or an object may also stand whole in the column of its name, as JSON. The request is then
+read as any other: nothing is judged here.
 """
 
 import re
@@ -27,7 +27,7 @@ Cells = Mapping[int, str | None]
 
 WHOLE = re.compile(r"[0-9]{1,18}", re.ASCII)
 PERCENTAGE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?%", re.ASCII)
-NUMBERED = r"_([1-9][0-9]{0,3})(?:_(.+))?"
+NUMBERED = r"_([1-9][0-9]{0,3})(?![0-9])"
 FLAGS = {"true": True, "yes": True, "false": False, "no": False}
 
 
@@ -39,10 +39,11 @@ class Reading(NamedTuple):
 
 
 class Node(ABC):
-    """A part of a body, and the columns that it is made of. `key` is its name in the request."""
+    """A part of a body: `key` is its name in the request, and `name` that of its column."""
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, name: str) -> None:
         self.key = key
+        self.name = name
         self.cell: Cell | None = None
 
     def claim(self, cell: Cell) -> "Node | None":
@@ -59,7 +60,7 @@ class Node(ABC):
     @property
     def names(self) -> Iterator[str]:
         """The names that columns of this part have; of those with a number the first."""
-        yield self.key
+        yield self.name
 
     @abstractmethod
     def value(self, cells: Cells, how: Reading) -> Any:
@@ -67,14 +68,14 @@ class Node(ABC):
 
     def column(self, path: Sequence[str], cells: Cells, how: Reading) -> str:
         """Name the column that a place within this part comes from."""
-        return "/".join([self.cell.name if self.cell else self.key, *path])
+        return "/".join([self.cell.name if self.cell else self.name, *path])
 
 
 class One(Node):
     """A single value."""
 
-    def __init__(self, key: str, field: fields.Field[Any]) -> None:
-        super().__init__(key)
+    def __init__(self, key: str, name: str, field: fields.Field[Any]) -> None:
+        super().__init__(key, name)
         self.field = field
         self.verbatim = _takes_empty(field)
         self.read = _reader(field)
@@ -131,7 +132,7 @@ class Compound(Node):
     def column(self, path: Sequence[str], cells: Cells, how: Reading) -> str:
         if self.whole(cells) is not None:
             return super().column(path, cells, how)
-        return self.part_column(path, cells, how) or "/".join([self.key, *path])
+        return self.part_column(path, cells, how) or "/".join([self.name, *path])
 
     @abstractmethod
     def part_column(self, path: Sequence[str], cells: Cells, how: Reading) -> str | None:
@@ -141,26 +142,23 @@ class Compound(Node):
 class Listed(Compound):
     """A list: its entries stand in columns with a number."""
 
-    def __init__(self, key: str, field: fields.List[Any], vocabulary: Vocabulary) -> None:
-        super().__init__(key)
-        self.one = f"{key[:-3]}y" if key.endswith("ies") else key.removesuffix("s")
-        self.make: Callable[[], Node] = lambda: _node(self.one, field.inner, vocabulary)
+    def __init__(self, key: str, name: str, field: fields.List[Any], vocabulary: Vocabulary) -> None:
+        super().__init__(key, name)
+        self.one = f"{name[:-3]}y" if name.endswith("ies") else name.removesuffix("s")
+        self.make: Callable[[int], Node] = lambda number: _node("", f"{self.one}_{number}", field.inner, vocabulary)
         self.entries: dict[int, Node] = {}
 
     @property
     def names(self) -> Iterator[str]:
-        yield self.key
-        if isinstance(first := self.make(), One):
-            yield f"{self.one}_1"
-        else:
-            yield from (f"{self.one}_1_{name}" for name in [*first.names][1:])
+        yield self.name
+        yield from self.make(1).names
 
     def claim_part(self, name: str, cell: Cell) -> Node | None:
-        match = re.fullmatch(re.escape(self.one) + NUMBERED, name, re.ASCII | re.IGNORECASE)
+        match = re.match(re.escape(self.one) + NUMBERED, name, re.ASCII | re.IGNORECASE)
         if match is None:
             return None
-        entry = self.entries.get(int(match[1])) or self.make()
-        claimed = entry.claim(cell) if match[2] is None else entry.claim_part(match[2], cell)
+        entry = self.entries.get(int(match[1])) or self.make(int(match[1]))
+        claimed = entry.claim(cell) if match[0] == name else entry.claim_part(name, cell)
         if claimed is not None:
             self.entries[int(match[1])] = entry
         return claimed
@@ -189,14 +187,14 @@ class Listed(Compound):
 class ByName(Compound):
     """An object of texts by any names: each stands in a column that ends in its name."""
 
-    def __init__(self, key: str) -> None:
-        super().__init__(key)
-        self.prefix = f"{key.removesuffix('s')}_"
+    def __init__(self, key: str, name: str) -> None:
+        super().__init__(key, name)
+        self.prefix = f"{name.removesuffix('s')}_"
         self.cells: dict[str, Cell] = {}
 
     @property
     def names(self) -> Iterator[str]:
-        yield self.key
+        yield self.name
         yield f"{self.prefix}name"
 
     def claim_part(self, name: str, cell: Cell) -> Node | None:
@@ -220,15 +218,15 @@ class ByName(Compound):
 class Observations(Compound):
     """Observations by metric: each stands in the columns of its rate, or of its count and total."""
 
-    def __init__(self, key: str, vocabulary: Vocabulary) -> None:
-        super().__init__(key)
+    def __init__(self, key: str, name: str, vocabulary: Vocabulary) -> None:
+        super().__init__(key, name)
         self.vocabulary = vocabulary
         self.pattern = observation_names(vocabulary)
         self.cells: dict[str, dict[tuple[str | None, str | None], dict[str, Cell]]] = {}
 
     @property
     def names(self) -> Iterator[str]:
-        yield self.key
+        yield self.name
         yield from self.vocabulary.metrics
 
     def claim_part(self, name: str, cell: Cell) -> Node | None:
@@ -268,29 +266,30 @@ class Observations(Compound):
 
 
 class Fields(Compound):
-    """An object of known fields."""
+    """An object of known fields. Those of a `bare` one have columns without its name, which may mean something else."""
 
-    def __init__(self, key: str, nodes: Sequence[Node], required: Sequence[str]) -> None:
-        super().__init__(key)
+    def __init__(self, key: str, name: str, nodes: Sequence[Node], required: Sequence[str], bare: bool) -> None:
+        super().__init__(key, name)
         self.nodes = nodes
         self.required = required
+        self.bare = bare
 
     @property
     def names(self) -> Iterator[str]:
-        yield self.key
+        yield self.name
         for node in self.nodes:
             yield from node.names
 
     def claim_part(self, name: str, cell: Cell) -> Node | None:
         for node in self.nodes:
-            if node.key == name.lower():
+            if node.name == name.lower():
                 return node.claim(cell)
         return next(filter(None, (node.claim_part(name, cell) for node in self.nodes)), None)
 
     def parts(self, cells: Cells, how: Reading) -> dict[str, Any] | None:
-        """Make the object, if something that it has to have is given: then whoever reads it says what is missing."""
+        """Make the object, if something of it is given; of a bare one something that it has to have."""
         found = self.made(cells, how)
-        return found if any(key in found for key in self.required or found) else None
+        return found if any(key in found for key in (self.bare and self.required) or found) else None
 
     def made(self, cells: Cells, how: Reading) -> dict[str, Any]:
         """Make the object of what is given. Raises InvalidInput."""
@@ -309,24 +308,32 @@ class Fields(Compound):
         return None if node is None else node.column(path[1:], cells, how)
 
 
-def _node(key: str, field: fields.Field[Any], vocabulary: Vocabulary) -> Node:
+def _node(key: str, name: str, field: fields.Field[Any], vocabulary: Vocabulary, bare: Sequence[str] = ()) -> Node:
     """Say how a field of a schema stands in columns."""
     if isinstance(field, fields.List):
-        return Listed(key, field, vocabulary)
+        return Listed(key, name, field, vocabulary)
     if isinstance(field, fields.Nested):
-        return _object(key, field.schema, vocabulary)
+        return _object(key, name, field.schema, vocabulary, prefix="" if key in bare else f"{name}_")
     described: dict[str, Any] = field.json_schema()  # type: ignore[attr-defined]
     if described.get("$ref", "").endswith("/Metrics"):
-        return Observations(key, vocabulary)
+        return Observations(key, name, vocabulary)
     if described.get("type") == "object":
-        return ByName(key)
-    return One(key, field)
+        return ByName(key, name)
+    return One(key, name, field)
 
 
-def _object(key: str, schema: Schema, vocabulary: Vocabulary, without: Sequence[str] = ()) -> Fields:
-    known = {name: field for name, field in schema.fields.items() if name not in without}
-    required = [name for name, field in known.items() if field.required]
-    return Fields(key, [_node(name, field, vocabulary) for name, field in known.items()], required)
+def _object(
+    key: str,
+    name: str,
+    schema: Schema,
+    vocabulary: Vocabulary,
+    prefix: str = "",
+    without: Sequence[str] = (),
+    bare: Sequence[str] = (),
+) -> Fields:
+    known = {each: field for each, field in schema.fields.items() if each not in without}
+    nodes = [_node(each, prefix + each, field, vocabulary, bare) for each, field in known.items()]
+    return Fields(key, name, nodes, [each for each, field in known.items() if field.required], bare=not prefix)
 
 
 def _text(cell: Cell | None, cells: Cells) -> str | None:
@@ -378,16 +385,25 @@ class Bodies:
     """The columns of a file by their meaning in a request, which makes bodies of its rows.
 
     `schema` is that of the request. Where it has a list of what is checked, `items` is its name: a row has one entry of
-    it, and the fields of the request beside. `without` are fields that files do not have.
+    it, and the fields of the request beside. `without` are fields that files do not have, and `bare` objects whose
+    fields have columns of their own names.
     """
 
-    def __init__(self, schema: Schema, items: str | None, vocabulary: Vocabulary, without: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        items: str | None,
+        vocabulary: Vocabulary,
+        without: Sequence[str] = (),
+        bare: Sequence[str] = (),
+    ) -> None:
         self.items = items
-        self.top = _object("", schema, vocabulary, [*without, *([items] if items else ())])
+        left_out = [*without, *([items] if items else ())]
+        self.top = _object("", "", schema, vocabulary, without=left_out, bare=bare)
         self.item: Fields | None = None
         if items is not None:
             entry = schema.fields[items].inner  # type: ignore[attr-defined]
-            self.item = _object("", entry.schema, vocabulary)
+            self.item = _object("", "", entry.schema, vocabulary, bare=bare)
         self.objects = [one for one in (self.item, self.top) if one is not None]
         self.claimed: list[tuple[Cell, Node]] = []
         self.other: list[str] = []
@@ -439,9 +455,9 @@ class Bodies:
         return claimed is not None
 
     def _give_back(self, problems: list[Problem]) -> None:
-        """Leave out the objects of which the file has no column that they have to have: the names may mean others."""
+        """Leave out bare objects of which the file has no column that they have to have: the names may mean others."""
         for one in self.objects:
-            for node in [node for node in one.nodes if isinstance(node, Fields) and node.required]:
+            for node in [node for node in one.nodes if isinstance(node, Fields) and node.bare and node.required]:
                 mine = {id(each) for each in node.nodes}
                 cells = [cell for cell, each in self.claimed if id(each) in mine]
                 if node.cell is not None or not cells:

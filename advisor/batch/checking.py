@@ -39,18 +39,20 @@ Answer = dict[str, Any]
 class Check:
     """What a file of one kind reads and gives.
 
-    A row is a request by `schema`, with one entry of its list `items` where it has one; `without` are fields that files
-    do not have. `ask` answers the request, raising InvalidInput. `outputs` are the columns of the results and what they
-    hold (text, count, flag, day or money), and `values` makes them of an answer.
+    A row is a request by `schema`, with one entry of its list `items` where it has one. `ask` answers the request,
+    raising InvalidInput. `outputs` are the columns of the results and what they hold (text, count, flag, day or money),
+    and `values` makes them of an answer. `without` are fields that files do not have; `bare` are objects whose fields
+    have columns of their own names, as in files of accounts.
     """
 
     rows_name: str
     schema: Schema
     items: str | None
-    without: tuple[str, ...]
     ask: Callable[[Any], Answer]
     outputs: Mapping[str, str]
     values: Callable[[Answer], Answer]
+    without: tuple[str, ...] = ()
+    bare: tuple[str, ...] = ()
 
 
 class Checks:
@@ -101,7 +103,7 @@ class Checks:
         return bodies
 
     def _bodies(self) -> Bodies:
-        return Bodies(self.check.schema, self.check.items, self.vocabulary, self.check.without)
+        return Bodies(self.check.schema, self.check.items, self.vocabulary, self.check.without, self.check.bare)
 
 
 class Checking(Run):
