@@ -641,6 +641,12 @@ ERROR_CODES = {
 }
 
 
+@lru_cache(maxsize=4096)
+def _number(value: int, locale: Locale) -> str:
+    """Write a whole number; the same ones come again and again."""
+    return str(format_decimal(value, locale=locale))
+
+
 class Messages:
     """The sentences of one language."""
 
@@ -686,7 +692,7 @@ class Messages:
 
     def number(self, value: int) -> str:
         """Write a whole number with its separators."""
-        return format_decimal(value, locale=self.locale)
+        return _number(value, self.locale)
 
     def fraction(self, rate: str) -> str:
         """Write the decimal text of a rate as a percentage, with all its decimals."""
