@@ -226,7 +226,7 @@ def test_no_text_is_too_long_in_its_plain_form() -> None:
 
 def seeds(pattern: Pattern) -> Iterator[str]:
     """Make pieces that a pattern half matches: what its fixed texts are, with and without blanks."""
-    for part in pattern.parts:
+    for part in (one for several in pattern.parts for one in several):
         words = re.findall(
             r"[a-z]{3,}|[\u4e00-\u9fff]+|[0-9]", re.sub(r"\\.|\{[^}]*\}|\[[^\]]*\]", " ", part.regex.pattern)
         )

@@ -7,7 +7,7 @@ matter, unless they are possessive (`{0,3}+`) and never give anything back.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from advisor.domain.red_lines import Part
@@ -38,16 +38,37 @@ def expand(pattern: str, words: Mapping[str, str]) -> str:
     return _NAMED.sub(fragment, pattern)
 
 
-def compile_pattern(pattern: str) -> re.Pattern[str]:
-    """Compile a pattern; raises UnusablePattern."""
+def alternatives(pattern: str) -> list[str]:
+    """Take a pattern apart where it says “or” outside of all brackets."""
+    found, depth, start, in_set = [], 0, 0, False
+    signs = iter(range(len(pattern)))
+    for place in signs:
+        sign = pattern[place]
+        if sign == "\\":
+            next(signs, None)
+        elif in_set:
+            in_set = sign != "]"
+        elif sign == "[":
+            in_set = True
+        elif sign in "()":
+            depth += 1 if sign == "(" else -1
+        elif sign == "|" and depth == 0:
+            found.append(pattern[start:place])
+            start = place + 1
+    return [*found, pattern[start:]]
+
+
+def check_pattern(pattern: str) -> "_Set | None":
+    """Refuse what is wrong or could be slow. Gives the characters that the pattern can begin with, None for any.
+
+    Raises UnusablePattern.
+    """
     if pattern != pattern.casefold().replace("(?p<host>", "(?P<host>"):
         raise UnusablePattern("it has capital letters; texts are compared in small letters")
     try:
-        compiled = re.compile(pattern, re.ASCII)
-        parsed = re._parser.parse(pattern, re.ASCII)  # type: ignore[attr-defined]
+        _, steps, width, first = _cost(_parsed(pattern))
     except re.error as error:
         raise UnusablePattern(f"it is no regular expression: {error}") from None
-    _, steps, width, _ = _cost(parsed)
     if steps > MOST_STEPS:
         raise UnusablePattern(
             f"one try may take {steps} steps, more than {MOST_STEPS}: make inner repetitions possessive, such as "
@@ -55,7 +76,13 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
         )
     if width > MOST_CHARACTERS:
         raise UnusablePattern(f"one try may look at {width} characters, more than {MOST_CHARACTERS}")
-    return compiled
+    return first
+
+
+def compile_pattern(pattern: str) -> re.Pattern[str]:
+    """Compile a pattern; raises UnusablePattern."""
+    check_pattern(pattern)
+    return re.compile(pattern, re.ASCII)
 
 
 def compile_part(pattern: str) -> Part:
@@ -63,18 +90,34 @@ def compile_part(pattern: str) -> Part:
 
     What may not stand before it is taken off its beginning: the search then skips to the characters it can begin with.
     """
-    whole = compile_pattern(pattern)
+    check_pattern(pattern)
     guard = _GUARD.match(pattern)
-    items = re._parser.parse(pattern, re.ASCII)  # type: ignore[attr-defined]
-    if guard is None or str(items[0][0]) != "ASSERT_NOT" or guard.end() == len(pattern):
-        return Part(whole)
+    if guard is None or str(_parsed(pattern)[0][0]) != "ASSERT_NOT" or guard.end() == len(pattern):
+        return Part(re.compile(pattern, re.ASCII))
     return Part(re.compile(pattern[guard.end() :], re.ASCII), re.compile(guard[0], re.ASCII))
 
 
-def compile_words(pattern: str) -> Part:
-    """Compile a pattern that matches whole words only; raises UnusablePattern."""
-    compile_pattern(pattern)
-    return Part(re.compile(f"(?:{pattern}){_EDGE}", re.ASCII), re.compile(_EDGE, re.ASCII))
+def compile_words(several: Iterable[str]) -> Iterator[Part]:
+    """Compile alternatives of whole words, apart by what they begin with; raises UnusablePattern.
+
+    What begins with a letter is tried where a word begins, what never does is tried everywhere.
+    """
+    latin: dict[bool | None, list[str]] = {}
+    for one in several:
+        first = check_pattern(one)
+        kind = None if first is None or (first & _LATIN and first - _LATIN) else bool(first & _LATIN)
+        latin.setdefault(kind, []).append(one)
+    for kind, alike in latin.items():
+        check_pattern("|".join(alike))
+        words = f"(?:{'|'.join(alike)}){_EDGE}"
+        if kind is None:
+            yield Part(re.compile(words, re.ASCII), re.compile(_EDGE, re.ASCII))
+        else:
+            yield Part(re.compile(f"(?<![a-z]){words}" if kind else words, re.ASCII))
+
+
+def _parsed(pattern: str) -> Any:
+    return re._parser.parse(pattern, re.ASCII)  # type: ignore[attr-defined]
 
 
 def has_host(pattern: re.Pattern[str]) -> bool:
@@ -91,6 +134,7 @@ _CATEGORIES = {
     "CATEGORY_WORD": frozenset(ord(one) for one in map(chr, range(128)) if one.isalnum() or one == "_"),
 }
 _Set = frozenset[int]
+_LATIN = frozenset(range(ord("a"), ord("z") + 1))
 
 
 class _Cost(NamedTuple):

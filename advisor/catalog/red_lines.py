@@ -1,9 +1,19 @@
 """Read data/policies/red-lines.toml into domain objects."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
-from advisor.catalog.patterns import UnusablePattern, compile_part, compile_pattern, compile_words, expand, has_host
+from advisor.catalog.patterns import (
+    UnusablePattern,
+    alternatives,
+    check_pattern,
+    compile_part,
+    compile_pattern,
+    compile_words,
+    expand,
+    has_host,
+)
 from advisor.catalog.tables import Table, check_sequence
 from advisor.domain.declared import FACTS
 from advisor.domain.plain_text import Folding
@@ -54,7 +64,7 @@ def read_red_lines(top: Table, sources: Sources) -> RedLines:
             top.problem(f"rule[{rule.id}].yields_to", f"found {other!r}, which is no rule")
     shields = []
     for table in top.tables("shield"):
-        part = reader.part(table, "find")
+        part = reader.part(table, "find", table.text("find"))
         shields.append(Shield(part, frozenset(table.words("rules", ids))))
         table.close()
     gaps = []
@@ -73,8 +83,9 @@ class _Reader:
         self.sources = sources
         self.languages = top.words("languages")
         self.folding = Folding(self._look_alikes(top.table("fold")) | self._simplified(top))
+        self.lists: dict[str, tuple[Part, ...]] = {}
         self.words = self._words(top.table("words"))
-        self.lists: dict[str, Part] = {}
+        self.parts: dict[str, tuple[Part, ...]] = {}
         self.blocks: dict[str, tuple[Block, ...]] = {}
         hosts = top.table("hosts")
         self.hosts = {name: frozenset(hosts.words(name)) for name in hosts.values}
@@ -104,36 +115,50 @@ class _Reader:
             try:
                 several = [self._expanded(one, found) for one in table.words(name)]
                 found[name] = f"(?:{'|'.join(several)})"
-                compile_pattern(found[name])
+                check_pattern(found[name])
+                self.lists[name] = self._part(tuple(table.words(name)), found)
             except UnusablePattern as error:
                 table.problem(name, str(error))
                 found[name] = "(?:x)"
         return found
 
+    def _part(self, alternatives: Iterable[str], words: Mapping[str, str]) -> tuple[Part, ...]:
+        """Compile alternatives of whole words. A list of words among them is always the same part."""
+        lists: list[Part] = []
+        others = []
+        for one in alternatives:
+            if one[:1] == "{" and one[1:-1] in self.lists:
+                lists += self.lists[one[1:-1]]
+            else:
+                others.append(self._expanded(one, words))
+        if others:
+            lists += compile_words(others)
+        return tuple(dict.fromkeys(lists))
+
     def compiled(self, table: Table, key: str) -> re.Pattern[str]:
-        """Compile the pattern at a key."""
+        """Compile the pattern at a key, or the alternatives there."""
         try:
-            return compile_pattern(self._expanded(table.text(key)))
+            return compile_pattern("|".join(map(self._expanded, _one_or_several(table, key))))
         except UnusablePattern as error:
             table.problem(key, str(error))
             return re.compile("x")
 
-    def part(self, table: Table, key: str) -> Part:
-        """Compile the pattern at a key, to search with."""
+    def part(self, table: Table, key: str, pattern: str) -> Part:
+        """Compile a pattern at a key, to search with."""
         try:
-            return compile_part(self._expanded(table.text(key)))
+            return compile_part(self._expanded(pattern))
         except UnusablePattern as error:
             table.problem(key, str(error))
             return Part(re.compile("x"))
 
-    def together(self, table: Table, key: str) -> tuple[Part, ...]:
+    def together(self, table: Table, key: str) -> tuple[tuple[Part, ...], ...]:
         """Compile the patterns at a key, each of whole words. What several patterns share is one part."""
         parts = []
         for one in table.words(key):
             try:
-                if one not in self.lists:
-                    self.lists[one] = compile_words(self._expanded(one))
-                parts.append(self.lists[one])
+                if one not in self.parts:
+                    self.parts[one] = self._part(alternatives(one), self.words)
+                parts.append(self.parts[one])
             except UnusablePattern as error:
                 table.problem(key, str(error))
         return tuple(parts)
@@ -173,7 +198,7 @@ class _Reader:
             fact=fact,
             proactive=table.flag("proactive") if table.has("proactive") else False,
             yields_to=frozenset(table.words("yields_to")) if table.has("yields_to") else frozenset(),
-            patterns=tuple(self._pattern(one, kinds) for one in table.tables("pattern")),
+            patterns=tuple(each for one in table.tables("pattern") for each in self._patterns(one, kinds)),
             blocks=blocks,
         )
         if not blocks:
@@ -215,16 +240,20 @@ class _Reader:
             note=table.text_or_none("note"),
         )
 
-    def _pattern(self, table: Table, kinds: frozenset[str]) -> Pattern:
+    def _patterns(self, table: Table, kinds: frozenset[str]) -> Iterator[Pattern]:
+        """Read a pattern; one that has several things to find is as many patterns."""
         together = table.has("together")
         if together == table.has("find"):
             table.problem("find", "a pattern has either `find` or `together`")
-        parts = self.together(table, "together") if together else (self.part(table, "find"),)
-        if together and len(parts) < 2:
-            table.problem("together", "found one pattern; there are at least two, or it is `find`")
+        if together:
+            several = [self.together(table, "together")]
+            if len(several[0]) < 2:
+                table.problem("together", "found one pattern; there are at least two, or it is `find`")
+        else:
+            several = [((self.part(table, "find", one),),) for one in _one_or_several(table, "find")]
         hosts = self._hosts(table, "hosts") if table.has("hosts") else None
         not_hosts = self._hosts(table, "not_hosts") if table.has("not_hosts") else frozenset[str]()
-        if (hosts or not_hosts) and not has_host(parts[0].regex):
+        if (hosts or not_hosts) and not all(has_host(parts[0][0].regex) for parts in several):
             table.problem("find", "it has no group (?P<host>...), which `hosts` and `not_hosts` look at")
         digits = None
         if table.has("digits"):
@@ -233,7 +262,7 @@ class _Reader:
             inner.close()
         pattern = Pattern(
             reason=table.text("reason"),
-            parts=parts,
+            parts=(),
             kinds=frozenset(table.words("kinds", sorted(kinds))) if table.has("kinds") else kinds,
             marketplaces=frozenset(table.words("marketplaces", MARKETPLACES))
             if table.has("marketplaces")
@@ -250,4 +279,9 @@ class _Reader:
             digits=digits,
         )
         table.close()
-        return pattern
+        return (replace(pattern, parts=parts) for parts in several)
+
+
+def _one_or_several(table: Table, key: str) -> tuple[str, ...]:
+    """Read a pattern, or a list of alternatives."""
+    return table.words(key) if isinstance(table.values.get(key), list) else (table.text(key),)

@@ -19,6 +19,8 @@ KINDS = ("message", "listing_title", "listing_bullet", "listing_description", "b
 PROHIBITED, DOUBTFUL = "prohibited", "doubtful"
 SEVERITIES = (PROHIBITED, DOUBTFUL)
 MESSAGE = "message"
+# What a text has at least, if it is in one of the languages whose wording the patterns know.
+LETTERS = {"en": re.compile("[a-z]"), "zh": re.compile("[\u3400-\u9fff]")}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,15 +48,16 @@ class Part:
 class Pattern:
     """What gives a breach away in a plain text.
 
-    With one part every match is a breach; with several, one match of each, each at most `reach` away from the first
-    part's and with at most `across` ends of sentences in between; `in_order`: one behind the other, each at most
-    `reach` away from the one before. `whole`: the part has to match all of the text. `needs` and `without` are looked
-    for inside of what was matched (of several parts: in the sentences around it). `hosts`: the group `host` is one of
-    these or below one; `not_hosts`: it is none. `digits`: how many digits it has, at least and at most.
+    A part is what any of several expressions matches. With one part every match is a breach; with several, one match of
+    each, each at most `reach` away from the first part's and with at most `across` ends of sentences in between;
+    `in_order`: one behind the other, each at most `reach` away from the one before. `whole`: the part has to match all
+    of the text. `needs` and `without` are looked for inside of what was matched (of several parts: in the sentences
+    around it). `hosts`: the group `host` is one of these or below one; `not_hosts`: it is none. `digits`: how many
+    digits it has, at least and at most. `languages`: those whose wording it knows; none if it looks at signs only.
     """
 
     reason: str
-    parts: tuple[Part, ...]
+    parts: tuple[tuple[Part, ...], ...]
     kinds: frozenset[str]
     marketplaces: frozenset[str]
     languages: tuple[str, ...]
@@ -342,18 +345,21 @@ def _in_text(
 
 
 class Search:
-    """Searches one plain text. What a part finds is kept: several patterns share the same lists of words."""
+    """Searches one plain text. What an expression finds is kept: several patterns share the same lists of words."""
 
     def __init__(self, plain: PlainText) -> None:
         self.plain = plain
         self._readings = (plain.text,) if plain.words == plain.text else (plain.text, plain.words)
-        self._found: dict[tuple[str, Part], tuple[list[int], list[int]]] = {}
+        self._languages = {language for language, letter in LETTERS.items() if letter.search(plain.text)}
+        self._found: dict[tuple[str, tuple[Part, ...]], tuple[list[int], list[int]]] = {}
 
     def matches(self, pattern: Pattern) -> Iterator[tuple[int, int]]:
         """Find where a pattern matches, in plain positions. Wording is also sought where signs stand for letters."""
+        if pattern.languages and self._languages.isdisjoint(pattern.languages):
+            return
         for text in self._readings if pattern.languages else (self.plain.text,):
             if pattern.whole:
-                match = pattern.parts[0].regex.fullmatch(text)
+                match = pattern.parts[0][0].regex.fullmatch(text)
                 if match and text:
                     yield match.span()
             elif len(pattern.parts) > 1:
@@ -361,25 +367,25 @@ class Search:
             else:
                 yield from _alone(pattern, text)
 
-    def _spans(self, part: Part, text: str) -> tuple[list[int], list[int]]:
-        """Find all matches of a part: where they start, and where they end."""
+    def _spans(self, part: tuple[Part, ...], text: str) -> tuple[list[int], list[int]]:
+        """Find all matches of a part: where they start, in order, and where they end."""
         if (text, part) not in self._found:
-            spans = [match.span() for match in part.find(text)]
+            if len(part) == 1:
+                spans = [match.span() for match in part[0].find(text)]
+            else:
+                spans = sorted({span for one in part for span in zip(*self._spans((one,), text), strict=True)})
             self._found[text, part] = [start for start, _ in spans], [end for _, end in spans]
         return self._found[text, part]
 
     def _together(self, pattern: Pattern, text: str) -> Iterator[tuple[int, int]]:
         """Find the first part with one match of each other part near it."""
-        each = []
-        for part in reversed(pattern.parts):  # The first part is often the most common one, and not needed then.
-            found = self._spans(part, text)
-            if not found[0]:
+        for part in sorted(pattern.parts, key=lambda one: (text, one) not in self._found):  # what is known is free
+            if not self._spans(part, text)[0]:
                 return
-            each.append(found)
-        *others, firsts = each
+        firsts, *others = (self._spans(part, text) for part in pattern.parts)
         near = self._behind if pattern.in_order else self._around
         for start, end in zip(*firsts, strict=True):
-            for span in near(pattern, start, end, others[::-1]):
+            for span in near(pattern, start, end, others):
                 low, high = self._sentences(*span)
                 low, high = max(low, span[0] - pattern.reach), min(high, span[1] + pattern.reach)
                 if not (pattern.without and pattern.without.search(text, low, high)):
@@ -432,7 +438,7 @@ class Search:
 
 def _alone(pattern: Pattern, text: str) -> Iterator[tuple[int, int]]:
     """Find the only part of a pattern, with what has to be so inside of it."""
-    for match in pattern.parts[0].find(text):
+    for match in pattern.parts[0][0].find(text):
         matched = match[0]
         if pattern.needs and not pattern.needs.search(matched):
             continue
