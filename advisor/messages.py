@@ -105,6 +105,21 @@ TREND_REASONS = {
     "no_bar": "{label} is shown only: nobody publishes a number for it, so there is nothing to cross.",
 }
 
+READINESS = {
+    "met": "In place",
+    "missed": "Not in place",
+    "unknown": "Ask yourself",
+    "not_applicable": "Does not apply",
+}
+
+# What told an item of the checklist, by the outcomes of the item and of what told it.
+READINESS_BY = {
+    ("met", "met"): "By: {names}.",
+    ("missed", "missed"): "By: {names}.",
+    ("unknown", "unknown"): "Would tell, once given: {names}.",
+    ("unknown", "met"): "Met, which does not prove it: {names}.",
+}
+
 STAGE_SHOWS = {
     "within_window": "What is counted now has left the window after {days} days.",
     "no_window": "No window is published for this, so how soon it shows is unknown.",

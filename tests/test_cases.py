@@ -121,6 +121,9 @@ def test_an_account_is_answered_as_its_case_says(catalog: Catalog, name: str, ca
     for criterion, expected in case.get("findings", {}).items():
         check_finding(findings[criterion], expected, criterion)
     assert not findings.keys() & set(case.get("not_judged", ()))
+    ready = {one["id"]: one["outcome"] for stage in answer["stages"] for one in stage["checklist"]}
+    expected_ready = case.get("ready", {})
+    assert {name: ready[name] for name in expected_ready} == expected_ready
     if "missing" in case:
         assert [" ".join(f"{value}" for value in one.values() if value) for one in answer["missing"]] == case["missing"]
     if "unused" in case:

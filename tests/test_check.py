@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from advisor.answers.parts import dumps
 from advisor.catalog import Catalog
 from advisor.domain.program import MARKETPLACES
-from advisor.messages import available_locales, messages_in
-from advisor.services.calculations import today
+from advisor.messages import Messages, available_locales, messages_in
+from advisor.services.calculations import Services, today
 from advisor.web.pages.form import EXAMPLE, STEPS, Form, ask
+from advisor.web.pages.result import Result
 
 FIELD = re.compile(r"<(?:input|select|button|textarea)\b[^>]*>")
 NUMBERS = {
@@ -544,3 +546,27 @@ def test_what_is_missed_has_remedies_by_stage_and_what_follows(client: FlaskClie
     assert [sentence for sentence in said if sentence not in page] == []
     places = [page.index(one["text"]) for one in remedies]
     assert places == sorted(places)
+
+
+def test_what_has_to_be_in_place_is_answered_as_far_as_the_answers_tell(client: FlaskClient) -> None:
+    typed = {**EXAMPLE, "late_shipment_rate_30d_count": "30"}
+    assessment = answer_of(client, typed)["assessment"]["assessments"][0]
+    page = html.unescape(send(client, typed, "result"))
+    section = page[page.index('id="ready"') : page.index('id="nothing"')]
+    shown = re.findall(r'<li><span class="tag (\w+)">([^<]+)</span> ([^<]+?)(?:<br>|</li>)', section)
+    answered = [(one["outcome"], one["text"]) for stage in assessment["stages"] for one in stage["checklist"]]
+    assert [(outcome, text) for outcome, _, text in shown] == answered
+    assert {"In place", "Not in place", "Ask yourself"} <= {said for _, said, _ in shown}
+    assert "By: Late shipment rate, 30 days." in page
+    assert "Met, which does not prove it: Pre-fulfillment cancellation rate, 7 days." in page
+    assert "Would tell, once given: Business profile filled in." in page
+
+
+def test_a_kept_answer_from_before_the_checklists_is_still_shown(catalog: Catalog) -> None:
+    body = {"marketplace": "US", "as_of": "2026-11-22", "programs": ["enterprise-mall"], "facts": {}, "metrics": {}}
+    answer = json.loads(dumps(Services(catalog).assessments(body, Messages())))
+    document = {"body": body, "answer": answer, "left": [], "view": "program"}
+    assert Result(document, catalog, Messages()).ready
+    for stage in answer["assessments"][0]["stages"]:
+        del stage["checklist"]
+    assert Result(document, catalog, Messages()).ready == []

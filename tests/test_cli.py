@@ -316,6 +316,17 @@ def test_assess_says_what_is_missing_what_to_do_and_where_it_stands(tmp_path: Pa
     assert "Given, but read by no criterion\n  • Late shipment rate, 10 days (metrics.late_shipment_rate)\n" in unused
 
 
+def test_assess_answers_the_checklist_of_each_stage(tmp_path: Path) -> None:
+    shown = run("assess", body(tmp_path, FAILING), COLUMNS="200").stdout
+    ready = shown[shown.index("Is it ready?") : shown.index("Sources\n")]
+    assert re.findall(r"^(\w[\w -]+)$", ready, re.MULTILINE)[:5] == [
+        "Registration", "Listing", "Order processing", "Logistics", "After-sales",
+    ]  # fmt: skip
+    assert "  ✗ The handling time of each product is what it really takes.\n" in ready
+    assert "  ? Invoices of suppliers are kept for every product.\n" in ready
+    assert "In Europe, invoices" not in ready
+
+
 def test_assess_says_what_another_published_figure_would_answer() -> None:
     account = {"marketplace": "US", "as_of": "2026-11-22", "metrics": {"late_shipment_rate": {"count": 9, "of": 600}}}
     shown = run("assess", input=json.dumps(account), COLUMNS="140").stdout

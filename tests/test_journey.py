@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from advisor.catalog import Catalog
 from advisor.cli import main
 from advisor.domain.assessment import Account, Observation, Slot, assess
-from advisor.domain.program import MARKETPLACES, FactValue, Verdict
+from advisor.domain.program import MARKETPLACES, FactValue, Program, Verdict
 from advisor.domain.reach import reach
+from advisor.domain.readiness import answer_check
 from advisor.messages import Messages
 from advisor.services.calculations import Services
 from advisor.services.journey import Journey
@@ -225,6 +226,50 @@ def test_what_follows_is_told_as_published_with_its_doubts() -> None:
     assert all(one["text"] == findings[one["criterion"]]["consequence"] for one in told)
 
 
+@settings(max_examples=60, deadline=None)
+@given(accounts(), st.sampled_from(PROGRAMS), st.sampled_from(MARKETPLACES))
+def test_an_item_is_met_only_by_what_proves_it(account: Account, program: Program, place: str) -> None:
+    """Never without an answer that says yes and can prove it, never beside one that says no."""
+    judged = [each[:2] for each in assess(program, place, date(2026, 11, 22), account).findings]
+    for check in CATALOG.process.checklist:
+        answered = answer_check(check, judged, account.facts, place)
+        told = [one.outcome for one in answered.told]
+        assert (answered.outcome == "missed") == ("missed" in told)
+        if answered.outcome == "met":
+            proofs = {one.subject for one in check.answered_by if one.proves}
+            assert any(one.outcome == "met" and one.subject in proofs for one in answered.told)
+        if not check.answered_by:
+            assert (answered.outcome, told) == ("unknown", [])
+
+
+def test_the_checklist_of_a_stage_is_answered_with_what_told_it() -> None:
+    answer = missing_bars()
+    stages = {one["stage"]: {item["id"]: item for item in one["checklist"]} for one in answer["stages"]}
+    assert {one.id for one in CATALOG.process.checklist} == {name for items in stages.values() for name in items}
+    findings = {one["criterion"]: one["outcome"] for one in answer["findings"]}
+    for items in stages.values():
+        for item in items.values():
+            for one in item["reads"]:
+                assert one["criterion"] is None or one["outcome"] == findings[one["criterion"]]
+    assert stages["order-processing"]["handling-time"] == {
+        "id": "handling-time",
+        "text": "The handling time of each product is what it really takes.",
+        "outcome": "missed",
+        "reads": [
+            {"metric": "late_shipment_rate", "fact": None, "criterion": name, "outcome": "missed"}
+            for name in ("late-shipment-10d", "late-shipment-30d")
+        ],
+    }
+    assert stages["after-sales"]["defects-read"]["reads"] == []
+
+
+def test_what_answers_a_checklist_is_read_by_some_program() -> None:
+    read = {one.subject for program in PROGRAMS for one in program.criteria}
+    for check in CATALOG.process.checklist:
+        for one in check.answered_by:
+            assert one.subject in read or one.subject.key == "fulfillment", check.id
+
+
 def test_nothing_follows_where_nothing_required_is_missed() -> None:
     healthy = {"late_shipment_rate": {"count": 0, "of": 600}, "order_defect_rate": {"count": 0, "of": 1200}}
     assert missing_bars(metrics=healthy)["if_nothing_is_done"] is None
@@ -243,8 +288,10 @@ def test_the_stages_cover_every_measure_once_and_have_their_etag(client: FlaskCl
     assert sorted(metrics) == sorted(CATALOG.vocabulary.metrics)
     assert sorted(facts) == sorted(CATALOG.vocabulary.facts)
     assert all(one["checklist"] and one["remedies"] for one in stages)
-    checked = {each[kind] for one in stages for each in one["checklist"] for kind in ("metric", "fact")}
-    assert checked <= {*metrics, *facts, None}
+    checked = {
+        key for one in stages for each in one["checklist"] for kind in ("metrics", "facts") for key in each[kind]
+    }
+    assert checked and checked <= {*metrics, *facts}
     shown = {each["text"] for one in stages for each in one["remedies"]}
     assert shown == {one.text for one in CATALOG.process.order}
     etag = answer.headers["ETag"]

@@ -11,6 +11,7 @@ from advisor.domain.assessment import Assessment, Finding, InBand, Observation, 
 from advisor.domain.formulas import INTEGERS, rate_ppm
 from advisor.domain.numbers import format_rate
 from advisor.domain.program import Bar, Criterion, Fact, FactValue, Level, Metric, Outcome, Rule
+from advisor.domain.readiness import Answered, Told, answer_check
 from advisor.messages import FACT_REASONS, FACT_VALUES, REASONS, STAGE_SHOWS, TEXTS, Messages
 
 
@@ -28,7 +29,8 @@ def assessments(
 def assessment(one: Assessment, process: Process, messages: Messages) -> Answer:
     """Answer one program."""
     judged = tuple([each[:2] for each in one.findings])  # rule and outcome
-    stages, follows = _journey(judged, one.program.id, process, messages)
+    declared = tuple([one.account.facts.get(key) for key in process.declared])
+    stages, follows = _journey(judged, declared, one.marketplace, one.program.id, process, messages)
     return {
         "program": one.program.id,
         "verdict": one.verdict,
@@ -94,25 +96,35 @@ Judged = tuple[tuple[Rule, Outcome], ...]
 
 @lru_cache(maxsize=4096)
 def _journey(
-    judged: Judged, program_id: str, process: Process, messages: Messages
+    judged: Judged,
+    declared: tuple[FactValue | None, ...],
+    marketplace: str,
+    program_id: str,
+    process: Process,
+    messages: Messages,
 ) -> tuple[list[Ready], list[Ready] | None]:
     """Answer how each stage stands, and what follows where something required is missed.
 
-    It depends on the outcomes alone, and accounts that came out the same way share it; a stage of its own is shared by
-    more of them.
+    It depends on the outcomes and on the few facts that answer the checklist alone, and accounts that came out the same
+    way share it; a stage of its own is shared by more of them.
     """
+    facts = dict(zip(process.declared, declared, strict=True))
+    checklist = [answer_check(check, judged, facts, marketplace) for check in process.checklist]
     stages = []
     for stage in process.stages:
         mine = tuple([one for one in judged if one[0].criterion.subject.stage == stage.id])
-        stages.append(_stage_of(stage, mine, process, messages))
+        ready = tuple([one for one in checklist if one.check.stage == stage.id])
+        stages.append(_stage_of(stage, mine, ready, process, messages))
     missed = any(o is Outcome.MISSED and rule.threshold.level is Level.REQUIRED for rule, o in judged)
     follows = [consequence(one, messages) for one in process.follows if program_id in one.programs] if missed else None
     return stages, follows
 
 
 @lru_cache(maxsize=4096)
-def _stage_of(stage: Stage, judged: Judged, process: Process, messages: Messages) -> Ready:
-    """Answer how one stage stands, and what to do about its misses in order of effect.
+def _stage_of(
+    stage: Stage, judged: Judged, checklist: tuple[Answered, ...], process: Process, messages: Messages
+) -> Ready:
+    """Answer how one stage stands, what is in place, and what to do about its misses in order of effect.
 
     A remedy that helps with more required misses comes first, then with more misses at all, then as the data has them,
     where the most effective come first.
@@ -145,8 +157,32 @@ def _stage_of(stage: Stage, judged: Judged, process: Process, messages: Messages
                 for rule in missed
                 if rule.threshold.consequence is not None
             ],
+            "checklist": [_answered(one, messages) for one in checklist],
         }
     )
+
+
+@lru_cache(maxsize=4096)
+def _answered(one: Answered, messages: Messages) -> Ready:
+    """Answer an item of the checklist, and name what told it."""
+    return Ready(
+        {
+            "id": one.check.id,
+            "text": messages.text(one.check.text),
+            "outcome": one.outcome,
+            "reads": [_told(each) for each in one.told],
+        }
+    )
+
+
+def _told(one: Told) -> Answer:
+    fact = isinstance(one.subject, Fact)
+    return {
+        "metric": None if fact else one.subject.key,
+        "fact": one.subject.key if fact else None,
+        "criterion": None if one.rule is None else one.rule.criterion.id,
+        "outcome": one.outcome,
+    }
 
 
 def _stage_remedy(remedy: Remedy, rules: Sequence[Rule], messages: Messages) -> Answer:

@@ -4,9 +4,10 @@ from datetime import date
 
 from advisor.answers.assessments import assessment, consequence
 from advisor.answers.parts import Answer, sources
-from advisor.catalog.programs import Check, Process, Stage
-from advisor.domain.program import Vocabulary
+from advisor.catalog.programs import Process, Stage
+from advisor.domain.program import Fact, Vocabulary
 from advisor.domain.reach import Reach, Reached
+from advisor.domain.readiness import Check
 from advisor.messages import VERDICTS, Messages
 
 
@@ -79,7 +80,7 @@ def _stage(stage: Stage, process: Process, vocabulary: Vocabulary, messages: Mes
             {"metric": one.key, "label": messages.text(one.label), "unit": messages.text(one.unit)} for one in metrics
         ],
         "facts": [{"fact": one.key, "label": messages.text(one.label)} for one in facts],
-        "checklist": [_check(one, vocabulary, messages) for one in process.checklist if one.stage == stage.id],
+        "checklist": [_check(one, messages) for one in process.checklist if one.stage == stage.id],
         "remedies": [
             {
                 "text": messages.text(remedy.text),
@@ -94,13 +95,13 @@ def _stage(stage: Stage, process: Process, vocabulary: Vocabulary, messages: Mes
     }
 
 
-def _check(one: Check, vocabulary: Vocabulary, messages: Messages) -> Answer:
-    key = one.answered_by
+def _check(one: Check, messages: Messages) -> Answer:
+    subjects = [teller.subject for teller in one.answered_by]
     return {
         "id": one.id,
         "text": messages.text(one.text),
         "why": messages.text(one.why),
-        "metric": key if key in vocabulary.metrics else None,
-        "fact": key if key in vocabulary.facts else None,
+        "metrics": [each.key for each in subjects if not isinstance(each, Fact)],
+        "facts": [each.key for each in subjects if isinstance(each, Fact)],
         "sources": sources(one.sources),
     }

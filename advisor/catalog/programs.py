@@ -22,6 +22,7 @@ from advisor.domain.program import (
     Threshold,
     Vocabulary,
 )
+from advisor.domain.readiness import Check, Teller
 from advisor.domain.sources import Source
 
 STAGES = ("registration", "listing", "order-processing", "logistics", "after-sales")
@@ -52,18 +53,6 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Check:
-    """What has to be in place for a stage, and the metric or fact that tells, if any does."""
-
-    stage: str
-    id: str
-    text: str
-    why: str
-    answered_by: str | None
-    sources: tuple[Source, ...]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Consequence:
     """What follows for accounts that miss these programs' bars and do nothing; not `published`, where others say so."""
 
@@ -80,7 +69,8 @@ class Consequence:
 class Process:
     """The business process: its stages in order, and the remedies by metric or fact key, most effective first.
 
-    `order` has every remedy once, as the file has them. `follows` is in the order in which things come.
+    `order` has every remedy once, as the file has them. `follows` is in the order in which things come. `declared` are
+    the facts that answer something of the checklist.
     """
 
     stages: tuple[Stage, ...]
@@ -88,6 +78,7 @@ class Process:
     order: tuple[Remedy, ...]
     checklist: tuple[Check, ...]
     follows: tuple[Consequence, ...]
+    declared: tuple[str, ...]
 
 
 def read_sources(top: Table) -> dict[str, Source]:
@@ -354,27 +345,45 @@ def read_process(top: Table, vocabulary: Vocabulary, sources: Sources, programs:
         for key in table.words("for", subjects):
             remedies.setdefault(key, []).append(remedy)
         table.close()
-    checklist = [_check(table, subjects, sources) for table in top.tables("checklist", name_by="id")]
+    checklist = [_check(table, vocabulary, sources) for table in top.tables("checklist", name_by="id")]
     follows = [_consequence(table, programs, sources) for table in top.tables("follows", name_by="id")]
     for name, ids in (("checklist", [one.id for one in checklist]), ("follows", [one.id for one in follows])):
         for repeated in sorted({one for one in ids if ids.count(one) > 1}):
             top.problem(f"{name}[{repeated}]", "this id stands twice; each has its own")
     top.close()
     by_subject = {key: tuple(found) for key, found in remedies.items()}
-    return Process(tuple(stages), by_subject, tuple(order), tuple(checklist), tuple(follows))
+    tellers = [one.subject for check in checklist for one in check.answered_by]
+    declared = tuple(dict.fromkeys(one.key for one in tellers if isinstance(one, Fact)))
+    return Process(tuple(stages), by_subject, tuple(order), tuple(checklist), tuple(follows), declared)
 
 
-def _check(table: Table, subjects: Sequence[str], sources: Sources) -> Check:
+def _check(table: Table, vocabulary: Vocabulary, sources: Sources) -> Check:
     check = Check(
         stage=table.choice("stage", STAGES),
         id=table.text("id"),
         text=table.text("text"),
         why=table.text("why"),
-        answered_by=table.choice("answered_by", subjects) if table.has("answered_by") else None,
+        answered_by=tuple(_teller(each, vocabulary) for each in table.tables("answered_by")),
         sources=table.sources(sources),
     )
     table.close()
     return check
+
+
+def _teller(table: Table, vocabulary: Vocabulary) -> Teller:
+    marketplaces = table.words("marketplaces", MARKETPLACES) if table.has("marketplaces") else MARKETPLACES
+    if table.has("fact"):
+        facts = {key: fact for key, fact in vocabulary.facts.items() if fact.kind in ("boolean", "choice")}
+        fact = facts[table.choice("fact", facts)]
+        words: tuple[FactValue, ...]
+        words = (table.flag("is"),) if fact.kind == "boolean" else table.words("is", fact.choices)
+        teller = Teller(fact, frozenset(marketplaces), says_yes=words)
+    else:
+        metric = vocabulary.metrics[table.choice("metric", vocabulary.metrics)]
+        proves = table.choice("tells", ("both", "misses"), default="both") == "both"
+        teller = Teller(metric, frozenset(marketplaces), proves=proves)
+    table.close()
+    return teller
 
 
 def _consequence(table: Table, programs: Sequence[str], sources: Sources) -> Consequence:

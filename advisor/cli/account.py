@@ -94,6 +94,7 @@ class _Account:
         self._show_other_figures()
         self._show_missing()
         self._show_next_steps()
+        self._show_readiness()
         self._show_unused()
         if self.sources:
             citations(self.to, self.sources)
@@ -256,6 +257,17 @@ class _Account:
             unit = self.messages.text(recovery["unit"])
             needed = recovery["clean"]
             bullet(self.to, f"{self._name(one)}: further {unit} without a defect until it is met again: {needed}.")
+
+    def _show_readiness(self) -> None:
+        """Print the checklist of each stage, without what does not apply."""
+        for number, stage in enumerate(self.assessment["stages"]):
+            if number == 0:
+                heading(self.to, "Is it ready? What the numbers cannot tell (?) you have to ask yourself")
+            self.to.print(text(stage["label"]))
+            for one in stage["checklist"]:
+                if one["outcome"] != "not_applicable":
+                    _, sign, ascii_sign, _ = OUTCOMES[one["outcome"]]
+                    item(self.to, ascii_sign if plain(self.to) else sign, one["text"])
 
     def _show_unused(self) -> None:
         if self.assessment["unused"]:

@@ -106,9 +106,11 @@ class Finding(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """One account against one program on one day."""
+    """One account against one program, at one marketplace on one day."""
 
     program: Program
+    marketplace: str
+    account: Account
     verdict: Verdict
     score: int | None
     findings: tuple[Finding, ...]
@@ -127,6 +129,8 @@ def assess(program: Program, marketplace: str, as_of: date, account: Account) ->
     decided = verdict in (Verdict.ELIGIBLE, Verdict.NOT_ELIGIBLE)
     return Assessment(
         program=program,
+        marketplace=marketplace,
+        account=account,
         verdict=verdict,
         score=min(scores) if decided else None,
         findings=findings,

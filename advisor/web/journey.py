@@ -37,7 +37,6 @@ from advisor.web.schemas import (
     one,
     one_or_null,
     string,
-    string_or_null,
 )
 
 REACH_EXAMPLE = {name: value for name, value in ASSESSMENT_EXAMPLE.items() if name != "programs"}
@@ -111,13 +110,13 @@ class StageFact(Schema):
 
 
 class ChecklistItem(Schema):
-    """What has to be in place, and the metric or fact that tells; both null where none does."""
+    """What has to be in place, and the metrics and facts that tell; none of either where one has to ask oneself."""
 
     id = string()
     text = string()
     why = string()
-    metric = string_or_null()
-    fact = string_or_null()
+    metrics = fields.List(fields.String(), required=True)
+    facts = fields.List(fields.String(), required=True)
     sources = many(Source)
 
 

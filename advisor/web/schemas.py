@@ -378,6 +378,28 @@ class StageConsequence(Schema):
     sources = many(Source)
 
 
+class Teller(Schema):
+    """A fact, or a criterion on a metric, that answers an item; `criterion` is null where no criterion reads it."""
+
+    metric = string_or_null()
+    fact = string_or_null()
+    criterion = string_or_null()
+    outcome = Word(OUTCOME, required=True)
+
+
+class AnsweredItem(Schema):
+    """Something that has to be in place, answered for the account. It is never met unless something proves it.
+
+    `unknown` without `reads` means that nothing an account gives can tell; with them, that it was not given, or that
+    being met does not prove it.
+    """
+
+    id = string()
+    text = string()
+    outcome = Word(OUTCOME, required=True)
+    reads = many(Teller)
+
+
 class StageStanding(Schema):
     """How one stage of the business process stands: outcomes counted, what to do in order of effect, what follows.
 
@@ -393,6 +415,7 @@ class StageStanding(Schema):
     not_applicable = number()
     remedies = many(StageRemedy)
     consequences = many(StageConsequence)
+    checklist = many(AnsweredItem)
 
 
 class Consequence(Schema):

@@ -18,6 +18,8 @@ from advisor.messages import (
     PARTS,
     PLACES,
     RANGES,
+    READINESS,
+    READINESS_BY,
     TEXTS,
     VERDICT_NAMES,
     VERDICTS,
@@ -39,6 +41,7 @@ WORDS: dict[str, Any] = {
     "part_names": PARTS,
     "actions": ACTIONS,
     "place_names": PLACES,
+    "readiness": READINESS,
 }
 
 
@@ -173,6 +176,29 @@ class Result:
     def stages(self) -> list[Answer]:
         """What to do, by stage in the order of the process; inside a stage the most effective first."""
         return [stage for stage in self.assessment["stages"] if stage["remedies"]]
+
+    @cached_property
+    def ready(self) -> list[tuple[str, list[tuple[Answer, str]]]]:
+        """What has to be in place, by stage: each item with what told it. A kept answer may be older than the list."""
+        return [
+            (stage["label"], [(one, self._told(one)) for one in stage["checklist"]])
+            for stage in self.assessment["stages"]
+            if stage.get("checklist")
+        ]
+
+    def _told(self, item: Answer) -> str:
+        said = []
+        for (outcome, told), sentence in READINESS_BY.items():
+            names = [self._teller(one) for one in item["reads"] if one["outcome"] == told]
+            known = list(dict.fromkeys(name for name in names if name))
+            if item["outcome"] == outcome and known:
+                said.append(self.messages.text(sentence, {"names": self.messages.listed(known)}))
+        return " ".join(said)
+
+    def _teller(self, one: Answer) -> str | None:
+        """Name a fact or a criterion; a metric that this program does not read tells nothing here."""
+        fact = self.catalog.vocabulary.facts.get(one["fact"])
+        return self.labels.get(one["criterion"]) if fact is None else self.messages.text(fact.label)
 
     def names(self, criteria: Sequence[str]) -> str:
         """Name criteria as a list."""
