@@ -169,6 +169,15 @@ def test_the_parts_of_the_defect_rate_are_those_of_the_metric_pages(catalog: Cat
     )
 
 
+def test_every_policy_counter_is_judged_over_180_days_everywhere(catalog: Catalog) -> None:
+    criteria = {one.subject.key: one for one in catalog.program("account-health-seller-fulfilled").criteria}
+    for metric in catalog.vocabulary.metrics.values():
+        if metric.kind == "counter":
+            one = criteria[metric.key]
+            assert one.window_days == 180
+            assert frozenset().union(*(block.marketplaces for block in one.thresholds)) == set(MARKETPLACES)
+
+
 @pytest.mark.parametrize("place", MARKETPLACES)
 def test_account_health_is_covered_everywhere(catalog: Catalog, place: str) -> None:
     for name in ("account-health-seller-fulfilled", "account-health-amazon-fulfilled"):
