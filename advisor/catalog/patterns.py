@@ -7,7 +7,7 @@ matter, unless they are possessive (`{0,3}+`) and never give anything back.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from advisor.domain.red_lines import Part
@@ -58,17 +58,16 @@ def alternatives(pattern: str) -> list[str]:
     return [*found, pattern[start:]]
 
 
-def check_pattern(pattern: str) -> "_Set | None":
-    """Refuse what is wrong or could be slow. Gives the characters that the pattern can begin with, None for any.
-
-    Raises UnusablePattern.
-    """
-    if pattern != pattern.casefold().replace("(?p<host>", "(?P<host>"):
-        raise UnusablePattern("it has capital letters; texts are compared in small letters")
+def check_pattern(*several: str) -> "list[_Cost]":
+    """Refuse alternatives that are wrong or could be slow. Gives what each costs. Raises UnusablePattern."""
+    for pattern in several:
+        if pattern != pattern.casefold().replace("(?p<host>", "(?P<host>"):
+            raise UnusablePattern("it has capital letters; texts are compared in small letters")
     try:
-        _, steps, width, first = _cost(_parsed(pattern))
+        costs = [_cost(_parsed(pattern)) for pattern in several]
     except re.error as error:
         raise UnusablePattern(f"it is no regular expression: {error}") from None
+    steps, width = sum(one.steps for one in costs), max((one.width for one in costs), default=0)
     if steps > MOST_STEPS:
         raise UnusablePattern(
             f"one try may take {steps} steps, more than {MOST_STEPS}: make inner repetitions possessive, such as "
@@ -76,7 +75,7 @@ def check_pattern(pattern: str) -> "_Set | None":
         )
     if width > MOST_CHARACTERS:
         raise UnusablePattern(f"one try may look at {width} characters, more than {MOST_CHARACTERS}")
-    return first
+    return costs
 
 
 def compile_pattern(pattern: str) -> re.Pattern[str]:
@@ -97,23 +96,22 @@ def compile_part(pattern: str) -> Part:
     return Part(re.compile(pattern[guard.end() :], re.ASCII), re.compile(guard[0], re.ASCII))
 
 
-def compile_words(several: Iterable[str]) -> Iterator[Part]:
+def compile_words(several: Sequence[str]) -> Iterator[Part]:
     """Compile alternatives of whole words, apart by what they begin with; raises UnusablePattern.
 
     What begins with a letter is tried where a word begins, what never does is tried everywhere.
     """
-    latin: dict[bool | None, list[str]] = {}
-    for one in several:
-        first = check_pattern(one)
-        kind = None if first is None or (first & _LATIN and first - _LATIN) else bool(first & _LATIN)
-        latin.setdefault(kind, []).append(one)
-    for kind, alike in latin.items():
-        check_pattern("|".join(alike))
+    by_letter: dict[bool | None, list[str]] = {}
+    for one, cost in zip(several, check_pattern(*several), strict=True):
+        first = cost.first
+        mixed = first is None or (first & _LATIN and first - _LATIN)
+        by_letter.setdefault(None if mixed else bool(first and first & _LATIN), []).append(one)
+    for letter, alike in by_letter.items():
         words = f"(?:{'|'.join(alike)}){_EDGE}"
-        if kind is None:
+        if letter is None:
             yield Part(re.compile(words, re.ASCII), re.compile(_EDGE, re.ASCII))
         else:
-            yield Part(re.compile(f"(?<![a-z]){words}" if kind else words, re.ASCII))
+            yield Part(re.compile(f"(?<![a-z]){words}" if letter else words, re.ASCII))
 
 
 def _parsed(pattern: str) -> Any:

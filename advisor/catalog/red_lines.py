@@ -83,8 +83,9 @@ class _Reader:
         self.sources = sources
         self.languages = top.words("languages")
         self.folding = Folding(self._look_alikes(top.table("fold")) | self._simplified(top))
-        self.lists: dict[str, tuple[Part, ...]] = {}
+        self.alternatives: dict[str, tuple[str, ...]] = {}
         self.words = self._words(top.table("words"))
+        self.lists: dict[str, tuple[Part, ...]] = {}
         self.parts: dict[str, tuple[Part, ...]] = {}
         self.blocks: dict[str, tuple[Block, ...]] = {}
         hosts = top.table("hosts")
@@ -112,28 +113,28 @@ class _Reader:
         """Read named lists of alternatives; one may use those above it."""
         found: dict[str, str] = {}
         for name in table.values:
+            self.alternatives[name] = table.words(name)
             try:
-                several = [self._expanded(one, found) for one in table.words(name)]
-                found[name] = f"(?:{'|'.join(several)})"
+                found[name] = f"(?:{'|'.join(self._expanded(one, found) for one in self.alternatives[name])})"
                 check_pattern(found[name])
-                self.lists[name] = self._part(tuple(table.words(name)), found)
             except UnusablePattern as error:
                 table.problem(name, str(error))
                 found[name] = "(?:x)"
         return found
 
-    def _part(self, alternatives: Iterable[str], words: Mapping[str, str]) -> tuple[Part, ...]:
+    def _part(self, several: Iterable[str]) -> tuple[Part, ...]:
         """Compile alternatives of whole words. A list of words among them is always the same part."""
-        lists: list[Part] = []
+        parts: list[Part] = []
         others = []
-        for one in alternatives:
-            if one[:1] == "{" and one[1:-1] in self.lists:
-                lists += self.lists[one[1:-1]]
-            else:
-                others.append(self._expanded(one, words))
-        if others:
-            lists += compile_words(others)
-        return tuple(dict.fromkeys(lists))
+        for one in several:
+            name = one[1:-1] if one[:1] == "{" else ""
+            if name not in self.alternatives:
+                others.append(self._expanded(one))
+                continue
+            if name not in self.lists:
+                self.lists[name] = self._part(self.alternatives[name])
+            parts += self.lists[name]
+        return tuple(dict.fromkeys((*parts, *compile_words(others))))
 
     def compiled(self, table: Table, key: str) -> re.Pattern[str]:
         """Compile the pattern at a key, or the alternatives there."""
@@ -157,7 +158,7 @@ class _Reader:
         for one in table.words(key):
             try:
                 if one not in self.parts:
-                    self.parts[one] = self._part(alternatives(one), self.words)
+                    self.parts[one] = self._part(alternatives(one))
                 parts.append(self.parts[one])
             except UnusablePattern as error:
                 table.problem(key, str(error))
