@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from advisor.catalog import Catalog
-from advisor.catalog.patterns import UnusablePattern, compile_pattern
+from advisor.catalog.patterns import UnusablePattern, alternatives, compile_pattern, compile_words
 from advisor.catalog.red_lines import read_red_lines
 from advisor.catalog.tables import open_file
 from advisor.cli import main
@@ -212,11 +213,65 @@ def test_the_plain_form_knows_where_everything_came_from(lines: RedLines, text: 
         ("①②③ 𝟓𝟓𝟓 ٣", "123 555 3"),
         ("a \t\u00a0 b\r\n\n c", "a b\nc"),
         ("電話號碼", "电话号码"),
+        ("妳的評價後", "你的评价后"),
+        ("微❤信 🎁ok", "微 信 ok"),
+        ("5⭐ 🌟", "5★ ★"),
         ("5️⃣", "5"),
     ],
 )
 def test_disguises_look_alike_in_the_plain_form(lines: RedLines, text: str, plain: str) -> None:
     assert lines.folding.plain(text).text == plain
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("g!ft c@rd", "gift card"),
+        ("T3legr@m di$count", "telegram discount"),
+        ("wh1000 4K 24h", "wh1000 4k 24h"),
+        ("thanks!please", "thanks!please"),
+        ("joe@mail.com", "joe@mail.com"),
+    ],
+)
+def test_signs_and_digits_inside_of_words_are_read_as_letters(lines: RedLines, text: str, words: str) -> None:
+    plain = lines.folding.plain(text)
+    assert plain.words == words and len(plain.words) == len(plain.text)
+
+
+def test_sentences_end_once_and_not_behind_an_abbreviation_or_inside_of_an_address(lines: RedLines) -> None:
+    plain = lines.folding.plain("Order no. 5 is late!! See lamps.com?! Bye.\n好的。再见")
+    ends = [0, *(place + 1 for place in plain.breaks), len(plain.text)]
+    sentences = [plain.text[one:two].strip() for one, two in pairwise(ends)]
+    assert sentences == ["order no. 5 is late!!", "see lamps.com?!", "bye.", "好的。", "再见"]
+
+
+def near(*several: str, reach: int = 40, across: int = 0, in_order: bool = False) -> Pattern:
+    parts = tuple(tuple(compile_words(one.split("|"))) for one in several)
+    every = frozenset(MARKETPLACES)
+    return Pattern("offer", parts, frozenset(KINDS), every, ("en",), reach=reach, across=across, in_order=in_order)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "found"),
+    [
+        (near("review", "gift"), "a gift for your review", ["gift for your review"]),
+        (near("review", "gift"), "previews and gifts", []),
+        (near("review", "gift"), "your review. a gift", []),
+        (near("review", "gift", across=1), "your review. a gift", ["review. a gift"]),
+        (near("review", "gift", across=1), "your review. So. a gift", []),
+        (near("review", "gift", reach=5), "review after a gift", []),
+        (near("review", "gift", in_order=True), "gift for a review", []),
+        (near("review", "gift|card", in_order=True), "gift, review, card", ["review, card"]),
+        (near("review", "gift"), "gift review gift", ["gift review", "review gift"]),
+    ],
+)
+def test_words_are_found_near_each_other(lines: RedLines, pattern: Pattern, text: str, found: list[str]) -> None:
+    plain = lines.folding.plain(text)
+    assert sorted(plain.text[start:end] for start, end in Search(plain).matches(pattern)) == found
+
+
+def test_a_pattern_is_taken_apart_outside_of_brackets() -> None:
+    assert alternatives(r"a|(?:b|c)[|d]|\||e") == ["a", "(?:b|c)[|d]", r"\|", "e"]
 
 
 def test_no_text_is_too_long_in_its_plain_form() -> None:
@@ -354,6 +409,9 @@ def test_a_mistake_in_the_file_is_named(catalog: Catalog, tmp_path: Path) -> Non
         ('severity = "doubtful"', 'severity = "bad"', "allowed are prohibited, doubtful"),
         ('"w" = "ѡԝω"', '"w" = "ѡԝωа"', "stands under another letter"),
         ("{call}(?:", "{calls}(?:", "names no list"),
+        ('blocks_of = "external-link"', 'blocks_of = "internal-link"', "allowed are"),
+        ("官网", "官網", "write '网'"),
+        ("simplified = [", 'simplified = [\n  "东電",', "stands under another character"),
     ]
     for old, new, why in changes:
         assert old in text
