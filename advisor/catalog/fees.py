@@ -67,7 +67,7 @@ def _categories(top: Table, decimals: int, closing: Sequence[ClosingFeeTable], s
         category = Category(
             key=table.text("key"),
             label=table.text("label"),
-            also_known_as=table.words("also_known_as") if table.has("also_known_as") else (),
+            also_known_as=table.words("also_known_as", default=()),
             closing_groups=_closing_groups(table, banded),
             versions=tuple(versions),
         )
@@ -125,7 +125,7 @@ def _version(table: Table, decimals: int, sources: Sources) -> FeeRule:
     rule = FeeRule(
         validity=table.validity(),
         verified_on=table.day("verified_on"),
-        channels=frozenset(table.words("channels", CHANNELS) if table.has("channels") else CHANNELS),
+        channels=frozenset(table.words("channels", CHANNELS, CHANNELS)),
         basis=table.choice("basis", ("total_sales_price", "item_price")),
         shape=shape,
         bands=bands,
@@ -224,7 +224,7 @@ def _digital_services(top: Table, sources: Sources) -> tuple[DigitalServices, ..
                 validity=table.validity(),
                 others_ppm=None if unknown else table.percent("others"),
                 home_ppm={} if unknown or not table.has("home") else table.percents("home"),
-                on_fulfillment=table.flag("on_fulfillment") if table.has("on_fulfillment") else False,
+                on_fulfillment=table.flag("on_fulfillment", default=False),
                 note=table.text_or_none("note"),
                 confidence=table.confidence(cited),
                 sources=cited,

@@ -81,7 +81,7 @@ def _published(table: Table, sources: Sources) -> dict[str, Any]:
         "validity": table.validity(),
         "level": level,
         "basis": table.choice("basis", ("official", "guideline")),
-        "except_media": table.flag("except_media") if table.has("except_media") else False,
+        "except_media": table.flag("except_media", default=False),
         "consequence": table.text("consequence") if level is Level.REQUIRED else table.text_or_none("consequence"),
         "note": table.text_or_none("note"),
         "sources": table.sources(sources),
@@ -90,8 +90,8 @@ def _published(table: Table, sources: Sources) -> dict[str, Any]:
 
 def _ends(table: Table, needed: bool) -> tuple[int | None, int | None]:
     """Read `least` and `most`, of which one may be missing."""
-    least = table.integer("least", 1, HIGHEST_LIMIT) if table.has("least") else None
-    most = table.integer("most", 1, HIGHEST_LIMIT) if table.has("most") else None
+    least = table.integer_or_none("least", 1, HIGHEST_LIMIT)
+    most = table.integer_or_none("most", 1, HIGHEST_LIMIT)
     if least is None and most is None and needed:
         table.problem("most", "this is missing; a limit has least, most or both")
     elif least is not None and most is not None and least > most:
@@ -115,10 +115,9 @@ def _limit(table: Table, element: str, sources: Sources) -> Limit:
 
 def _other(table: Table, measure: str, measures: Sequence[str], sources: Sources) -> OtherLimit:
     least, most = _ends(table, needed=True)
-    places = table.words("marketplaces", MARKETPLACES) if table.has("marketplaces") else MARKETPLACES
     other = OtherLimit(
         measure=table.choice("measure", measures, default=measure),
-        marketplaces=frozenset(places),
+        marketplaces=frozenset(table.words("marketplaces", MARKETPLACES, MARKETPLACES)),
         least=least,
         most=most,
         note=table.text_or_none("note"),
@@ -154,7 +153,7 @@ def _requirement(table: Table, kinds: Sequence[str], sources: Sources) -> Requir
         kind=kind,
         listed=listed,
         numbers=numbers,
-        besides_brand=table.flag("besides_brand") if table.has("besides_brand") else False,
+        besides_brand=table.flag("besides_brand", default=False),
     )
     table.close()
     return requirement

@@ -100,8 +100,8 @@ _PLAIN = {
 def _asks(table: Table, rule: str) -> Asks:
     match rule:
         case "horizon":
-            least = table.integer("least_days", 0, MOST_DAYS) if table.has("least_days") else None
-            most = table.integer("most_days", 0, MOST_DAYS) if table.has("most_days") else None
+            least = table.integer_or_none("least_days", 0, MOST_DAYS)
+            most = table.integer_or_none("most_days", 0, MOST_DAYS)
             if least is None and most is None:
                 table.problem("most_days", "this is missing; a horizon has least_days, most_days or both")
             elif least is not None and most is not None and least > most:

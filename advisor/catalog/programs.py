@@ -125,7 +125,7 @@ def _metric(key: str, table: Table, sources: Sources) -> Metric:
         unit=table.text("unit"),
         good=table.choice("good", ("low", "high")),
         scope=table.choice("scope", ("account", "seller_fulfilled")),
-        components=table.words("components") if table.has("components") else (),
+        components=table.words("components", default=()),
         stage=table.choice("stage", STAGES),
         note=table.text_or_none("note"),
         sources=table.sources(sources),
@@ -182,7 +182,7 @@ def _criterion(table: Table, vocabulary: Vocabulary, sources: Sources) -> Criter
         id=table.text("id"),
         label=table.text("label"),
         subject=subject,
-        window_days=table.integer("window_days", 1, 366) if table.has("window_days") else None,
+        window_days=table.integer_or_none("window_days", 1, 366),
         segment=table.choice("segment", SEGMENTS) if table.has("segment") else None,
         thresholds=tuple(thresholds),
     )
@@ -208,7 +208,7 @@ def _threshold(table: Table, subject: Metric | Fact, sources: Sources) -> Thresh
         level=level,
         basis=table.choice("basis", BASES),
         bar=_bar(table, subject, sources),
-        minimum_volume=table.integer("minimum_volume", 1, 10**9) if table.has("minimum_volume") else None,
+        minimum_volume=table.integer_or_none("minimum_volume", 1, 10**9),
         consequence=table.text("consequence") if level is Level.REQUIRED else table.text_or_none("consequence"),
         also_published=tuple(also),
     )
@@ -371,7 +371,7 @@ def _check(table: Table, vocabulary: Vocabulary, sources: Sources) -> Check:
 
 
 def _teller(table: Table, vocabulary: Vocabulary) -> Teller:
-    marketplaces = table.words("marketplaces", MARKETPLACES) if table.has("marketplaces") else MARKETPLACES
+    marketplaces = table.words("marketplaces", MARKETPLACES, MARKETPLACES)
     if table.has("fact"):
         facts = {key: fact for key, fact in vocabulary.facts.items() if fact.kind in ("boolean", "choice")}
         fact = facts[table.choice("fact", facts)]

@@ -50,7 +50,7 @@ def read_red_lines(top: Table, sources: Sources) -> RedLines:
     types = top.table("message_types")
     message_types = MessageTypes(
         listed=types.words("listed"),
-        also_listed=types.words("also_listed") if types.has("also_listed") else (),
+        also_listed=types.words("also_listed", default=()),
         sources=types.sources(sources),
         note=types.text_or_none("note"),
     )
@@ -197,8 +197,8 @@ class _Reader:
             why=table.text("why"),
             kinds=kinds,
             fact=fact,
-            proactive=table.flag("proactive") if table.has("proactive") else False,
-            yields_to=frozenset(table.words("yields_to")) if table.has("yields_to") else frozenset(),
+            proactive=table.flag("proactive", default=False),
+            yields_to=frozenset(table.words("yields_to", default=())),
             patterns=tuple(each for one in table.tables("pattern") for each in self._patterns(one, kinds)),
             blocks=blocks,
         )
@@ -234,9 +234,9 @@ class _Reader:
 
     def _bar(self, table: Table) -> Bar:
         return Bar(
-            limit=table.integer("limit", 0, 10_000) if table.has("limit") else None,
+            limit=table.integer_or_none("limit", 0, 10_000),
             share_ppm=table.percent("share") if table.has("share") else None,
-            allowed=frozenset(table.words("among")) if table.has("among") else frozenset(),
+            allowed=frozenset(table.words("among", default=())),
             sources=table.sources(self.sources),
             note=table.text_or_none("note"),
         )
@@ -264,12 +264,10 @@ class _Reader:
         pattern = Pattern(
             reason=table.text("reason"),
             parts=(),
-            kinds=frozenset(table.words("kinds", sorted(kinds))) if table.has("kinds") else kinds,
-            marketplaces=frozenset(table.words("marketplaces", MARKETPLACES))
-            if table.has("marketplaces")
-            else frozenset(MARKETPLACES),
-            languages=table.words("languages", self.languages) if table.has("languages") else (),
-            whole=table.flag("whole") if table.has("whole") else False,
+            kinds=frozenset(table.words("kinds", sorted(kinds), sorted(kinds))),
+            marketplaces=frozenset(table.words("marketplaces", MARKETPLACES, MARKETPLACES)),
+            languages=table.words("languages", self.languages, ()),
+            whole=table.flag("whole", default=False),
             reach=table.integer("reach", 1, LONGEST_REACH) if together else 0,
             across=table.integer("across", 1, MOST_ACROSS) if together and table.has("across") else 0,
             in_order=table.flag("in_order") if together and table.has("in_order") else False,

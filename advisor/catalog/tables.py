@@ -96,8 +96,12 @@ class Table:
             self.problem(key, f"found {value!r}; allowed are {', '.join(words)}")
         return words[0]
 
-    def words(self, key: str, allowed: Sequence[str] | None = None) -> tuple[str, ...]:
+    def words(
+        self, key: str, allowed: Sequence[str] | None = None, default: Sequence[str] | None = None
+    ) -> tuple[str, ...]:
         """Read a list of words, each once."""
+        if default is not None and not self.has(key):
+            return tuple(default)
         values = self._get(key, list, "a list of texts") or []
         if not values and self.has(key):
             self.problem(key, "found an empty list; name at least one or leave the key out")
@@ -108,8 +112,10 @@ class Table:
             self.problem(key, "found a word twice; name each once")
         return tuple(str(value) for value in values)
 
-    def flag(self, key: str) -> bool:
+    def flag(self, key: str, default: bool | None = None) -> bool:
         """Read true or false."""
+        if default is not None and not self.has(key):
+            return default
         return bool(self._get(key, bool, "true or false"))
 
     def integer(self, key: str, low: int, high: int) -> int:
@@ -118,6 +124,10 @@ class Table:
         if value is not None and not low <= value <= high:
             self.problem(key, f"found {value}; it is a whole number from {low} to {high}")
         return min(max(value, low), high) if value is not None else low
+
+    def integer_or_none(self, key: str, low: int, high: int) -> int | None:
+        """Read a whole number that may be left out."""
+        return self.integer(key, low, high) if self.has(key) else None
 
     def day(self, key: str) -> date:
         """Read a date."""
