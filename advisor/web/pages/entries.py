@@ -1,7 +1,9 @@
 """What a person typed into a form, what is wrong with it, and how it was read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 from advisor.domain.fees import FeeSchedule
 from advisor.errors import Problem, Sentence, say
@@ -9,6 +11,7 @@ from advisor.messages import Messages
 from advisor.web.pages.typed import Mistyped, read_amount, read_count, read_percent
 
 MOST_ROWS = 20
+Number = TypeVar("Number", int, str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,53 +118,45 @@ class Entries:
 
     def count(self, name: str, missing: Sentence | None = None) -> int | None:
         """Read a whole number; an empty field is None, and wrong where `missing` says so."""
-        given = self.value(name)
-        if not given.strip():
-            self._missing(name, missing)
-            return None
-        try:
-            count = read_count(given)
-        except Mistyped as error:
-            self._wrong(name, error)
-            return None
-        self._echo(name, given, self.messages.number(count))
-        return count
+        return self._number(name, missing, read_count, self.messages.number)
 
     def percent(self, name: str, most: int = 100, places: int = 9, missing: Sentence | None = None) -> str | None:
         """Read a percentage as the decimal text of a fraction."""
-        given = self.value(name)
-        if not given.strip():
-            self._missing(name, missing)
-            return None
-        try:
-            fraction = read_percent(given, self.value(f"{name}_sure") == "true", most, places)
-        except Mistyped as error:
-            self._wrong(name, error)
-            return None
-        self._echo(name, given, self.messages.fraction(fraction))
-        return fraction
+        sure = self.value(f"{name}_sure") == "true"
+        return self._number(
+            name, missing, lambda given: read_percent(given, sure, most, places), self.messages.fraction
+        )
 
     def amount(self, name: str, missing: Sentence | None = None) -> str | None:
         """Read an amount of the schedule's currency as a decimal text."""
+        decimals, currency = self.schedule.decimals, self.schedule.currency
+        return self._number(
+            name,
+            missing,
+            partial(read_amount, decimals=decimals, currency=currency),
+            lambda amount: self.messages.money(amount, currency),
+        )
+
+    def _number(
+        self, name: str, missing: Sentence | None, read: Callable[[str], Number], written: Callable[[Number], str]
+    ) -> Number | None:
+        """Read a number, and note how it was read; an empty field is None, and wrong where `missing` says so."""
         given = self.value(name)
         if not given.strip():
-            self._missing(name, missing)
+            if missing is not None:
+                self.refuse(name, missing)
             return None
         try:
-            amount = read_amount(given, self.schedule.decimals, self.schedule.currency)
+            found = read(given)
         except Mistyped as error:
             self._wrong(name, error)
             return None
-        self._echo(name, given, self.messages.money(amount, self.schedule.currency))
-        return amount
+        self._echo(name, given, written(found))
+        return found
 
     def refuse(self, name: str, sentence: str) -> None:
         """Note what is wrong with a field; what was noted first stays."""
         self.errors.setdefault(name, self.messages.say(sentence))
-
-    def _missing(self, name: str, sentence: Sentence | None) -> None:
-        if sentence is not None:
-            self.refuse(name, sentence)
 
     def _wrong(self, name: str, error: Mistyped) -> None:
         self.refuse(name, error.sentence)
