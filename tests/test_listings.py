@@ -17,7 +17,7 @@ from advisor.catalog import Catalog, default_data_dir
 from advisor.domain import listing_wording as wording
 from advisor.domain.listing import ELEMENTS, MEASURES, REQUIREMENTS, Listing, MainImage, check_listing
 from advisor.domain.program import MARKETPLACES, Level, Outcome
-from advisor.errors import DataError, InvalidInput
+from advisor.errors import InvalidInput
 from advisor.messages import LISTING_MEASURES, LISTING_REASONS, Messages
 from advisor.services.offers import Offers
 
@@ -290,55 +290,6 @@ def test_a_long_text_is_looked_through_in_time_that_grows_with_it() -> None:
 
 
 # The rule file
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "key", "told"),
-    [
-        ('key = "images"', 'key = "pictures"', "element[pictures].key", "allowed are title"),
-        ('sources = ["sipransh-rating"]', "sources = []", "element[title].sources", "empty list"),
-        (
-            'measure = "characters"',
-            'measure = "count"',
-            "element[title].limit[1].measure",
-            "allowed are characters, bytes",
-        ),
-        ("  most = 200\n", "", "element[title].limit[1].most", "this is missing"),
-        ("  most = 75\n", "  most = 75\n  least = 76\n", "element[title].limit[2].least", "above most"),
-        ("  from = 2026-07-27\n", "  from = 2026-07-26\n", "element[title]", "overlaps"),
-        ('  most = "unknown"', '  most = "many"', "element[bullet_points].limit[3].most", "whole number"),
-        (
-            '  level = "advisory"\n  basis = "official"\n  most = "unknown"',
-            '  level = "required"\n  consequence = "x"\n  basis = "official"\n  most = "unknown"',
-            "element[bullet_points].limit[3].level",
-            "it is advisory",
-        ),
-        ('  kind = "characters"', '  kind = "signs"', "element[title].requirement[1].kind", "allowed are characters"),
-        ("  none = true", "  none = false", "element[bullet_points].requirement[2].none", "it is true"),
-        ('allowed = ["jpeg", ', 'allowed = ["bmp", ', "element[main_image].requirement[3].allowed", "found 'bmp'"),
-        ('allowed = ["8", ', 'allowed = ["7", ', "element[gtin].requirement[1].allowed", "found '7'"),
-        ("  checked = true\n", "", "element[gtin].requirement[2].checked", "this is missing"),
-        ("  except_media = true", '  except_media = "yes"', "element[title].limit[1].except_media", "true or false"),
-        (
-            "    most = 5\n",
-            '    measure = "bytes"\n    most = 5\n',
-            "element[bullet_points].limit[1].also_published[1].measure",
-            "allowed are count, characters_together",
-        ),
-        ("    most = 150\n", "", "element[title].limit[1].also_published[1].most", "this is missing"),
-        ('english = [\n  "a"', "english = [\n  1", "small_words.english", "allowed are texts"),
-    ],
-)
-def test_a_mistake_in_the_rule_file_is_named(tmp_path: Path, old: str, new: str, key: str, told: str) -> None:
-    data = Path(shutil.copytree(default_data_dir(), tmp_path / "data"))
-    path = data / "policies" / "listing.toml"
-    text = path.read_text(encoding="utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new, 1), encoding="utf-8")
-    with pytest.raises(DataError) as caught:
-        Catalog(data).load_all()
-    assert {one.file for one in caught.value.problems} == {"policies/listing.toml"}
-    assert any(one.key == key and told in one.detail for one in caught.value.problems), caught.value.problems
 
 
 def test_every_part_says_what_to_do_and_where_it_stands() -> None:
