@@ -14,12 +14,11 @@ from typing import Any
 import pytest
 
 from advisor.answers.assessments import assessment
-from advisor.batch.expression import PARTS
 from advisor.batch.running import Job, Terms, run_file
 from advisor.batch.scoring import Accounts
 from advisor.catalog import Catalog
 from advisor.domain.assessment import Account, Observation, Slot, assess
-from advisor.domain.fees import CHANNELS, FeeLine, FeeRule, FeeSchedule, estimate_line
+from advisor.domain.fees import CHANNELS, PART_NAMES, FeeLine, FeeRule, FeeSchedule, estimate_line
 from advisor.domain.numbers import (
     HIGHEST_AMOUNT,
     HIGHEST_COUNT,
@@ -375,13 +374,13 @@ def expected_answer(catalog: Catalog, program: Program, row: Row, day: date) -> 
 
 def expected_sale(schedule: FeeSchedule, row: Row, day: date) -> dict[str, Any]:
     """What the API answers for the sale of a row, times its units."""
-    expected: dict[str, Any] = dict.fromkeys(("currency", *PARTS, "fees_complete", "fee_warnings"))
+    expected: dict[str, Any] = dict.fromkeys(("currency", *PART_NAMES, "fees_complete", "fee_warnings"))
     if row.line is None:
         return expected
     priced = estimate_line(schedule, day, row.line, row.selling_plan, row.established_in)
     expected["currency"] = schedule.currency
     if priced.total is not None:
-        for name in PARTS:
+        for name in PART_NAMES:
             value = getattr(priced.total, name)
             expected[name] = None if value is None else format_decimal(value, schedule.decimals)
     expected["fees_complete"] = priced.complete

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import tomllib
 from copy import deepcopy
 from datetime import date, timedelta
@@ -16,16 +15,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from advisor.catalog import Catalog, default_data_dir
+from advisor.catalog import Catalog
 from advisor.cli import main
 from advisor.domain.assessment import Observation
 from advisor.domain.fees import CHANNELS
 from advisor.domain.formulas import allowance, defects, meets
 from advisor.domain.listing import IMAGE_FORMATS
 from advisor.domain.numbers import PPM
-from advisor.domain.presale import CHECKS, KINDS, MEDIA, days_before, most_events, shipping_day, with_orders
+from advisor.domain.pre_sale import CHECKS, KINDS, MEDIA, days_before, most_events, shipping_day, with_orders
 from advisor.domain.program import MARKETPLACES, Bar
-from advisor.errors import DataError, InvalidInput
+from advisor.errors import InvalidInput
 from advisor.messages import (
     CHANNEL_NAMES,
     PRE_SALE_CALENDAR,
@@ -272,43 +271,6 @@ def test_the_most_is_the_largest_number_that_meets_the_bar(
 
 
 # The rule files
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "key", "told"),
-    [
-        ('id = "prime"', 'id = "stock"', "rule", "found 'prime' 0 times"),
-        ('id = "prime"', 'id = "primes"', "rule[primes].id", "allowed are horizon"),
-        ("  most_days = 30\n", "", "rule[horizon].block[1].most_days", "this is missing"),
-        ("least_days = 3\n", "least_days = 366\n", "rule[horizon].block[2].least_days", "above most_days"),
-        ('"saturday", "sunday"', '"saturn"', "rule[promised-ship-date].block[1].closed", "found 'saturn'"),
-        (
-            '["saturday", "sunday"]',
-            '["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]',
-            "rule[promised-ship-date].block[1].closed",
-            "at least one is left",
-        ),
-        ('kinds = ["pre_order"]', 'kinds = ["order"]', "rule[horizon].block[2].kinds", "found 'order'"),
-        ("  prime = false\n", "  prime = 0\n", "rule[prime].block[1].prime", "true or false"),
-        ('"music", "video", "dvd"]', '"film"]', "rule[category].block[1].refused", "found 'film'"),
-        ("published = true", "published = false", "rule[release-date].block[1].published", "left out"),
-        ('marketplaces = ["JP"]', 'marketplaces = ["US"]', "rule[horizon]", "overlaps"),
-        ('metric = "late_shipment_rate"', 'metric = "lateness"', "touched[1].metric", "allowed are"),
-        ('event = "late"', 'event = "lost"', "touched[1].event", "allowed are late, cancelled"),
-        ('id = "deposit"', 'name = "deposit"', "not_published[1].id", "this is missing"),
-        ('sources = ["help-g45231"]', 'sources = ["x"]', "rule[horizon].block[1].sources", "describes"),
-    ],
-)
-def test_a_mistake_in_a_rule_file_is_named(tmp_path: Path, old: str, new: str, key: str, told: str) -> None:
-    data = Path(shutil.copytree(default_data_dir(), tmp_path / "data"))
-    path = data / "policies" / "pre-sale.toml"
-    text = path.read_text(encoding="utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new, 1), encoding="utf-8")
-    with pytest.raises(DataError) as caught:
-        Catalog(data).load_all()
-    assert {one.file for one in caught.value.problems} == {"policies/pre-sale.toml"}
-    assert any(one.key == key and told in one.detail for one in caught.value.problems), caught.value.problems
 
 
 def test_every_block_says_what_to_do_and_where_it_stands() -> None:

@@ -325,15 +325,17 @@ def _finding(one: Finding, process: Process, messages: Messages) -> Answer:
         "observed": _observed(one, rate),
         "headroom": _headroom(one),
         "recovery": _recovery(one),
-        "band": None if one.band is None else _band(one.band, messages),
-        "message": _message(said, seen, rate, messages) + _band_text(one.band, messages),
+        "message": _message(said, seen, rate, messages),
     }
 
 
 @lru_cache(maxsize=4096)
 def _still_finding(one: Finding, process: Process, messages: Messages) -> Ready:
     """Answer a criterion of a fact, or of what is not given: few are different, and each comes again and again."""
-    return Ready(_finding(one, process, messages))
+    answer = _finding(one, process, messages)
+    if one.band is not None:
+        answer |= {"band": _band(one.band, messages), "message": answer["message"] + _band_text(one.band, messages)}
+    return Ready(answer)
 
 
 def _unit(subject: Metric | Fact) -> str:
@@ -386,10 +388,8 @@ def _band(one: InBand, messages: Messages) -> Answer:
     }
 
 
-def _band_text(one: InBand | None, messages: Messages) -> str:
-    """Say the same in sentences that follow on others; empty where there are no bands."""
-    if one is None:
-        return ""
+def _band_text(one: InBand, messages: Messages) -> str:
+    """Say the same in sentences that follow on others."""
     values = {"label": messages.text(one.band.label), "lowest": one.band.lowest, "highest": one.band.highest}
     sentences = [messages.text(TEXTS["in_band"], values), messages.text(one.band.consequence)]
     for name, other, points in (("to_better", one.better, one.to_better), ("to_worse", one.worse, one.to_worse)):

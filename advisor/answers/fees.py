@@ -9,7 +9,7 @@ from advisor.answers.parts import Answer, dated, sources, text_of
 from advisor.catalog.programs import Process
 from advisor.domain.advice import Advice, LineAdvice, ScenarioTotal
 from advisor.domain.fees import (
-    FEES,
+    PART_NAMES,
     BusinessOrders,
     Category,
     ClosingBand,
@@ -155,7 +155,7 @@ def estimate(one: Estimate, as_of: date, messages: Messages) -> Answer:
     schedule, money = one.schedule, one.schedule.decimals
     totals: Answer = {"currency": schedule.currency, "complete": one.complete}
     if one.total is None:
-        totals |= dict.fromkeys(PART_NAMES)
+        totals |= dict.fromkeys((*PART_NAMES, "effective_rate"))
     else:
         totals |= _parts(one.total, money)
     totals["subscription"] = _money(one.subscription, money)
@@ -168,20 +168,8 @@ def estimate(one: Estimate, as_of: date, messages: Messages) -> Answer:
     }
 
 
-PART_NAMES = (
-    "total_sales_price",
-    "sales_tax",
-    *FEES,
-    "total_fees",
-    "tax_on_fees",
-    "net_proceeds",
-    "contribution",
-    "effective_rate",
-)
-
-
 def _parts(parts: Parts, money: int) -> Answer:
-    answer: Answer = {name: _money(getattr(parts, name), money) for name in PART_NAMES[:-1]}
+    answer: Answer = {name: _money(getattr(parts, name), money) for name in PART_NAMES}
     total = parts.total_sales_price
     answer["effective_rate"] = format_rate(half_up(parts.total_fees * PPM, total)) if total else None
     return answer

@@ -9,7 +9,7 @@ from advisor.answers.parts import Answer, bar_value, counted, dated, plain, rate
 from advisor.domain.fees import FeeSchedule, LineEstimate
 from advisor.domain.listing import Held, Kept, ListingCheck, ListingRules, Measured, Presence, Published
 from advisor.domain.numbers import format_decimal
-from advisor.domain.presale import (
+from advisor.domain.pre_sale import (
     WEEKDAYS,
     Asks,
     Block,

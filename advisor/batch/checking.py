@@ -12,6 +12,7 @@ from ibis.backends.duckdb import Backend
 from marshmallow import Schema
 from pyarrow.parquet import ParquetWriter
 
+from advisor.answers.parts import Answer
 from advisor.batch.bodies import Bodies, Reading
 from advisor.batch.engine import literal
 from advisor.batch.expression import as_text
@@ -30,9 +31,6 @@ TYPES = {"text": pa.string(), "count": pa.int64(), "flag": pa.bool_(), "day": pa
 @ibis.udf.scalar.builtin(name="to_json", signature=((None,), "string"))
 def _to_json(value):  # type: ignore[no-untyped-def]
     """Write a list or an object as JSON."""
-
-
-Answer = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from advisor.domain.assessment import Slot
 from advisor.domain.fees import (
     CHANNELS,
     FEES,
+    PART_NAMES,
     Category,
     ClosingFeeTable,
     FeeRule,
@@ -53,16 +54,7 @@ from advisor.inputs.values import ALLOWED_MARKETPLACES, NOT_A_WHOLE_NUMBER, allo
 Column = Any  # an Ibis column: its operators are untyped
 
 WHOLE = r"^[0-9]{1,18}$"
-PARTS = (
-    "total_sales_price",
-    "sales_tax",
-    *FEES,
-    "total_fees",
-    "tax_on_fees",
-    "net_proceeds",
-    "contribution",
-)
-FEE_OUTPUTS = ("currency", *PARTS, "fees_complete", "fee_warnings")
+FEE_OUTPUTS = ("currency", *PART_NAMES, "fees_complete", "fee_warnings")
 
 
 @ibis.udf.scalar.builtin(name="divide", signature=(("int64", "int64"), "int64"))
@@ -922,7 +914,9 @@ class Pricer:
         currency = by_place(place, {name: one.currency for name, one in self.schedules.items()}, "string")
         net = table["fee_total_sales_price"] - table["fee_sales_tax"].fill_null(0) - total_fees
         parts = {
-            name: table[f"fee_{name}"] for name in PARTS if name not in ("tax_on_fees", "net_proceeds", "contribution")
+            name: table[f"fee_{name}"]
+            for name in PART_NAMES
+            if name not in ("tax_on_fees", "net_proceeds", "contribution")
         }
         parts |= {
             "tax_on_fees": formulas.share_of(COLUMNS, total_fees, on_fees),
@@ -933,7 +927,7 @@ class Pricer:
         warnings = _warnings(table, self.schedules, self.as_of)
         return {
             "currency": ibis.ifelse(asked, currency, _null("string")),
-            **{name: ibis.ifelse(covered, parts[name] * table["units"], _null("int64")) for name in PARTS},
+            **{name: ibis.ifelse(covered, parts[name] * table["units"], _null("int64")) for name in PART_NAMES},
             "fees_complete": ibis.ifelse(asked, covered & table["complete"], _null("boolean")),
             "fee_warnings": ibis.ifelse(asked, warnings, _null("string")),
         }

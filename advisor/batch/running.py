@@ -301,7 +301,6 @@ class _Results:
         self.path = work / "scored"
         self.format = target_format
         self._parquet = Parquet(self.path)
-        self._begun = False
 
     def add(self, number: int) -> "PartResult":
         """Answer a part, and add what comes of it."""
@@ -311,8 +310,7 @@ class _Results:
         if self.format == "parquet":
             return self._parquet.add(self.begun.batches(query))
         part = self.path.with_name("scored-part")
-        count = self.begun.copy(query, self.format, part, header=not self._begun)
-        self._begun = True
+        count = self.begun.copy(query, self.format, part, header=not self.path.exists())
         join_text([part], self.path)
         return count
 

@@ -13,7 +13,6 @@ from ibis.backends.duckdb import Backend
 from advisor.batch.engine import literal, locked_engine
 from advisor.batch.expression import (
     FEE_OUTPUTS,
-    PARTS,
     Check,
     Columns,
     Judge,
@@ -29,6 +28,7 @@ from advisor.batch.layout import Layout, read_layout
 from advisor.batch.reading import PART_ROWS, Part, Reject, Rows, flat
 from advisor.batch.running import Progress, Run, Terms
 from advisor.catalog import Catalog
+from advisor.domain.fees import PART_NAMES
 from advisor.domain.program import MARKETPLACES, Program
 from advisor.errors import InvalidInput, Problem
 from advisor.inputs.rows import flatten_assessment
@@ -236,7 +236,7 @@ def _rate(ppm: ir.Value, target_format: str) -> ir.Value:
 def _fee_output(good: ir.Table, name: str, catalog: Catalog, places: Sequence[str], target_format: str) -> ir.Value:
     """Write money with the decimals of its currency; Parquet keeps it as a decimal."""
     value = good[name]
-    if name not in PARTS:
+    if name not in PART_NAMES:
         return value
     kind = "decimal(20, 2)" if target_format == "parquet" else "string"
     by_decimals: dict[int, list[str]] = {}

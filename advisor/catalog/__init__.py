@@ -27,7 +27,7 @@ from advisor.catalog.tables import open_file
 from advisor.domain.advice import CitedShare
 from advisor.domain.fees import FeeSchedule
 from advisor.domain.listing import ListingRules, Published
-from advisor.domain.presale import PreSaleRules
+from advisor.domain.pre_sale import PreSaleRules
 from advisor.domain.program import DEFAULT_PROGRAM, MARKETPLACES, Program, Vocabulary
 from advisor.domain.red_lines import RedLines
 from advisor.domain.sources import Dated, Source

@@ -19,7 +19,7 @@ from advisor.domain.listing import (
     Requirement,
 )
 from advisor.domain.program import MARKETPLACES, Level
-from advisor.domain.sources import Source
+from advisor.domain.sources import BASES, Source
 
 Sources = Mapping[str, Source]
 HIGHEST_LIMIT = 10**6
@@ -80,7 +80,7 @@ def _published(table: Table, sources: Sources) -> dict[str, Any]:
         "marketplaces": frozenset(table.words("marketplaces", MARKETPLACES)),
         "validity": table.validity(),
         "level": level,
-        "basis": table.choice("basis", ("official", "guideline")),
+        "basis": table.choice("basis", BASES),
         "except_media": table.flag("except_media", default=False),
         "consequence": table.text("consequence") if level is Level.REQUIRED else table.text_or_none("consequence"),
         "note": table.text_or_none("note"),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from advisor.catalog.tables import Table, check_each_once, check_sequence
 from advisor.domain.fees import CHANNELS
-from advisor.domain.presale import (
+from advisor.domain.pre_sale import (
     CHECKS,
     EVENTS,
     KINDS,
@@ -18,7 +18,7 @@ from advisor.domain.presale import (
     Touched,
 )
 from advisor.domain.program import MARKETPLACES, Level, Vocabulary
-from advisor.domain.sources import Source
+from advisor.domain.sources import BASES, Source
 
 Sources = Mapping[str, Source]
 MOST_DAYS = 3653
@@ -76,7 +76,7 @@ def _block(table: Table, rule: str, sources: Sources) -> Block:
         kinds=frozenset(table.words("kinds", KINDS)),
         validity=table.validity(),
         level=level,
-        basis=table.choice("basis", ("official", "guideline")),
+        basis=table.choice("basis", BASES),
         asks=asks,
         consequence=table.text("consequence") if level is Level.REQUIRED else table.text_or_none("consequence"),
         note=table.text_or_none("note"),

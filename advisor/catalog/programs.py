@@ -23,12 +23,11 @@ from advisor.domain.program import (
     Vocabulary,
 )
 from advisor.domain.readiness import Check, Teller
-from advisor.domain.sources import Source
+from advisor.domain.sources import BASES, Source
 
 STAGES = ("registration", "listing", "order-processing", "logistics", "after-sales")
 SEGMENTS = ("seller_fulfilled", "amazon_fulfilled", "business")
 COMPARISONS = ("below", "at_most", "at_least", "above", "equals")
-BASES = ("official", "guideline")
 COLORS = ("red", "yellow", "green")
 
 Sources = Mapping[str, Source]

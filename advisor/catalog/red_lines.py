@@ -32,7 +32,7 @@ from advisor.domain.red_lines import (
     Rule,
     Shield,
 )
-from advisor.domain.sources import Source
+from advisor.domain.sources import BASES, Source
 
 Sources = Mapping[str, Source]
 
@@ -219,7 +219,7 @@ class _Reader:
             marketplaces=frozenset(table.words("marketplaces", MARKETPLACES)),
             validity=table.validity(),
             severity=table.choice("severity", SEVERITIES),
-            basis=table.choice("basis", ("official", "guideline")),
+            basis=table.choice("basis", BASES),
             bar=self._bar(table),
             also_published=tuple(self._also(one) for one in table.tables("also_published")),
             consequence=table.text_or_none("consequence"),

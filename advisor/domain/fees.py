@@ -258,6 +258,7 @@ class Parts:
         return [getattr(self, one.name) for one in fields(self)]
 
 
+PART_NAMES = tuple(part.name for part in fields(Parts))
 FEES = ("referral_fee", "closing_fee", "per_item_fee", "digital_services_fee", "refund_administration_fee")
 
 

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Protocol, TypeVar
 
+# How sure a number is: Amazon prints it, or others do.
+BASES = ("official", "guideline")
+
 
 @dataclass(frozen=True, slots=True)
 class Source:

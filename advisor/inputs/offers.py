@@ -12,7 +12,7 @@ from advisor.domain.assessment import Account
 from advisor.domain.fees import CHANNELS, FeeLine, FeeSchedule
 from advisor.domain.listing import IMAGE_FORMATS, Listing, MainImage
 from advisor.domain.numbers import HIGHEST_UNITS
-from advisor.domain.presale import KINDS, MEDIA, Plan
+from advisor.domain.pre_sale import KINDS, MEDIA, Plan
 from advisor.domain.program import Program
 from advisor.errors import Problem, say
 from advisor.inputs.accounts import Metrics, ProgramName, check_programs, read_observations

@@ -8,7 +8,7 @@ from advisor.catalog import Catalog
 from advisor.domain.assessment import Observation, assess
 from advisor.domain.fees import estimate_line
 from advisor.domain.listing import check_listing
-from advisor.domain.presale import check_plan, effects
+from advisor.domain.pre_sale import check_plan, effects
 from advisor.domain.program import Threshold
 from advisor.inputs.offers import read_listings, read_pre_sale
 from advisor.messages import Messages

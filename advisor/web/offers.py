@@ -5,8 +5,9 @@ from flask_smorest import Blueprint
 from marshmallow import Schema, fields
 
 from advisor.domain.listing import ELEMENTS, MEASURES, REQUIREMENTS
-from advisor.domain.presale import CHECKS, EVENTS, KINDS, WEEKDAYS
+from advisor.domain.pre_sale import CHECKS, EVENTS, KINDS, WEEKDAYS
 from advisor.domain.program import MARKETPLACES
+from advisor.domain.sources import BASES
 from advisor.inputs.offers import ListingCheckRequest, PreSaleRequest
 from advisor.inputs.values import Word
 from advisor.messages import (
@@ -107,7 +108,7 @@ class PlanFinding(MaybeDated):
     rule = Word(tuple(CHECKS), required=True)
     label = string()
     level = WordOrNull(("required", "advisory"))
-    basis = WordOrNull(("official", "guideline"))
+    basis = WordOrNull(BASES)
     outcome = Word(OUTCOME, required=True)
     reason = Code(PRE_SALE_REASONS)
     asks = fields.Dict(required=True, allow_none=True)
@@ -185,7 +186,7 @@ class PreSaleEffect(Schema):
     window_days = number_or_null()
     event = Word(EVENTS, required=True)
     level = Word(("required", "advisory"), required=True)
-    basis = Word(("official", "guideline"), required=True)
+    basis = Word(BASES, required=True)
     comparison = string_or_null()
     threshold = Anything(required=True)
     reason = Code(PRE_SALE_EFFECTS)
@@ -261,7 +262,7 @@ class ListingFinding(MaybeDated):
     message = string()
     advice = string_or_null()
     why = string_or_null()
-    basis = WordOrNull(("official", "guideline"))
+    basis = WordOrNull(BASES)
     consequence = string_or_null()
     note = string_or_null()
     also_published = many(AlsoPublishedLimit)

@@ -6,6 +6,7 @@ from marshmallow import Schema, fields
 
 from advisor.domain.program import MARKETPLACES
 from advisor.domain.red_lines import KINDS, SEVERITIES
+from advisor.domain.sources import BASES
 from advisor.inputs.red_lines import PolicyCheckRequest
 from advisor.inputs.values import Word
 from advisor.messages import POLICY_PERMISSIONS, POLICY_REASONS, POLICY_UNCHECKED, POLICY_VERDICTS
@@ -77,7 +78,7 @@ class PolicyFinding(Dated):
     message = string()
     advice = string()
     why = string()
-    basis = Word(("official", "guideline"), required=True)
+    basis = Word(BASES, required=True)
     consequence = string_or_null()
     note = string_or_null()
     sources = many(Source)

@@ -5,6 +5,7 @@ from marshmallow import Schema, fields
 from advisor.batch import FORMATS
 from advisor.domain.fees import CHANNELS
 from advisor.domain.program import MARKETPLACES
+from advisor.domain.sources import BASES
 from advisor.domain.trend import Direction
 from advisor.inputs.values import Value, Word
 from advisor.inputs.webhooks import EVENTS
@@ -281,7 +282,7 @@ class Band(Schema):
     to = number()
     color = Word(("red", "yellow", "green"), required=True)
     consequence = string()
-    basis = Word(("official", "guideline"), required=True)
+    basis = Word(BASES, required=True)
     note = string_or_null()
     also_published = many(OtherEnds)
     sources = many(Source)
@@ -311,7 +312,7 @@ class Finding(Dated):
     window_days = number_or_null()
     segment = string_or_null()
     level = Word(("required", "advisory"), required=True)
-    basis = Word(("official", "guideline"), required=True)
+    basis = Word(BASES, required=True)
     comparison = string_or_null()
     threshold = Anything(required=True)
     observed = one_or_null(Observed)
@@ -505,7 +506,7 @@ class Published(Schema):
 class Threshold(Dated):
     marketplaces = fields.List(fields.String(), required=True)
     level = Word(("required", "advisory"), required=True)
-    basis = Word(("official", "guideline"), required=True)
+    basis = Word(BASES, required=True)
     comparison = string_or_null()
     threshold = Anything(required=True)
     minimum_volume = number_or_null()

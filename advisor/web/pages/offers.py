@@ -8,7 +8,7 @@ from flask import Blueprint, Response, request
 from advisor.catalog import Catalog
 from advisor.domain.fees import FeeSchedule
 from advisor.domain.listing import IMAGE_FORMATS
-from advisor.domain.presale import KINDS, MEDIA
+from advisor.domain.pre_sale import KINDS, MEDIA
 from advisor.domain.program import MARKETPLACES
 from advisor.errors import InvalidInput, say
 from advisor.messages import (
