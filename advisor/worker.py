@@ -147,6 +147,8 @@ class Worker:
                 for chore in self.seldom:
                     try:
                         chore()
+                    except StoreUnavailable as error:
+                        log.warning("housekeeping waits for the next time: %s", type(error).__name__)
                     except Exception as error:  # whatever it is, it holds up nothing else
                         log.error("housekeeping failed", exc_info=error)
             for chore in self.often:

@@ -347,8 +347,22 @@ def test_the_lease_is_renewed_while_a_part_is_scored(
     assert done["state"] == "done"
 
 
+@pytest.mark.parametrize(
+    ("fault", "level", "says"),
+    [
+        (OSError(5, "broken"), "ERROR", "housekeeping failed"),
+        (StoreUnavailable("down"), "WARNING", "housekeeping waits for the next time: StoreUnavailable"),
+    ],
+)
 def test_a_chore_that_fails_holds_up_no_other_and_comes_again_in_its_turn(
-    settings: Settings, database: Database, catalog: Catalog, caplog: pytest.LogCaptureFixture, monkeypatch: Any
+    settings: Settings,
+    database: Database,
+    catalog: Catalog,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: Any,
+    fault: Exception,
+    level: str,
+    says: str,
 ) -> None:
     monkeypatch.setattr("advisor.worker.POLL_SECONDS", 0.01)
     monkeypatch.setattr("advisor.logs.LOGGER.propagate", True)
@@ -362,12 +376,13 @@ def test_a_chore_that_fails_holds_up_no_other_and_comes_again_in_its_turn(
 
     def fails() -> None:
         done.append("fails")
-        raise OSError(5, "broken")
+        raise fault
 
     worker = Worker(settings, database, catalog, announce, [sends], [fails, lambda: done.append("goes on")])
     worker._do_chores(stop)
     assert done == ["fails", "goes on", "sends", "sends", "sends"]
-    assert {line.message for line in caplog.records if line.name == "advisor.worker"} == {"housekeeping failed"}
+    lines = [line for line in caplog.records if line.name == "advisor.worker"]
+    assert {(line.levelname, line.message) for line in lines} == {(level, says)}
 
 
 def test_a_line_of_the_log_names_its_batch(
