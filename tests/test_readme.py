@@ -11,7 +11,7 @@ import textwrap
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,8 @@ ROOT = Path(__file__).parent.parent
 ADDRESS = ("127.0.0.1", 8000)
 DOCUMENTS = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
 ANY_LINES = ("...", "…")
+# What another shell, or the `make test ARGS=...` that runs this, has set and a newcomer has not.
+NOT_A_NEWCOMERS = {"COLUMNS", "FORCE_COLOR", "HOST", "PORT", "ARGS", "MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS"}
 
 
 def examples(text: str) -> list[tuple[str, list[str]]]:
@@ -83,7 +85,8 @@ def serving(command: str, expected: list[str], place: Path, env: dict[str, str])
         assert agrees(log.read_text(), expected), log.read_text()
         yield
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
+        with suppress(ProcessLookupError):  # it ended by itself, which is said above
+            os.killpg(process.pid, signal.SIGTERM)
         process.wait(timeout=30)
 
 
@@ -101,7 +104,7 @@ def test_the_examples_of_a_document(document: str, checkout: Path) -> None:
     with socket.socket() as probe:
         if any(command == "make serve" for command, _ in found) and probe.connect_ex(ADDRESS) == 0:
             pytest.skip(f"something else listens on port {ADDRESS[1]}, which the examples use")
-    env = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "FORCE_COLOR", "HOST", "PORT")}
+    env = {name: value for name, value in os.environ.items() if name not in NOT_A_NEWCOMERS}
     with ExitStack() as servers:
         for command, expected in found:
             if command == "make serve":
