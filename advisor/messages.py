@@ -54,6 +54,7 @@ FACT_REASONS = {
     "meets_threshold": "{label}: {observed}. It has to be {bar}, so it is met.",
     "misses_threshold": "{label}: {observed}. It has to be {bar}, so it is missed.",
     "not_provided": "{label}: not given. It has to be {bar}.",
+    "other_fulfillment_channel": "{label} is asked for orders of a fulfillment channel that this account does not use.",
 }
 
 WARNINGS = {
@@ -145,6 +146,7 @@ VERDICTS = {
     "eligible": "Eligible: every required criterion is met.",
     "not_eligible": "Not eligible: at least one required criterion is missed.",
     "undetermined": "Undetermined: no required criterion is missed, but not all of them can be answered.",
+    "not_applicable": "Undetermined: nothing that this program measures is about orders of this account.",
     "not_covered": "Not covered: no rule of this program holds in {marketplace} on {as_of}, so nothing is judged.",
 }
 

@@ -220,7 +220,7 @@ def program_of(
     bar = Bar(comparison, value, (), None)
     always = Validity(date(2020, 1, 1), "documented")
     block = Threshold(frozenset(["US"]), always, Level.REQUIRED, "official", bar, minimum, "c", ())
-    return Program("some", "", "", (Criterion("some", "", subject, window, segment, (block,)),), ())
+    return Program("some", "", "", None, (Criterion("some", "", subject, window, segment, (block,)),), ())
 
 
 def verdict(program: Program, seen: Mapping[Slot, Observation], **facts: FactValue) -> str:

@@ -455,7 +455,7 @@ def test_every_program_is_compared(catalog: Catalog) -> None:
 @pytest.mark.parametrize("day", DAYS, ids=str)
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_accounts_of_every_marketplace_in_one_file(catalog: Catalog, tmp_path: Path, program: str, day: date) -> None:
-    seen = run(catalog, program, day, None, tmp_path, f"{program} {day}", 990, priced=False)
+    seen = run(catalog, program, day, None, tmp_path, f"{day} {program}", 990, priced=False)
     covered = {place for place in MARKETPLACES if rules_in_force(catalog.program(program), place, day)}
     wanted = {"eligible", "not_eligible", "undetermined", "outcome met", "outcome missed", "outcome unknown"}
     assert not covered or wanted <= seen.keys()

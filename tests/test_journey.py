@@ -60,9 +60,14 @@ def test_what_is_in_reach_agrees_with_each_program_alone(account: Account, place
         assert one.assessment == alone[one.assessment.program.id]
         required = [each for each in one.assessment.findings if each.required and each.outcome == "missed"]
         assert list(one.missed) == required
-    covered = {one.assessment.program.id for one in found.programs}
-    assert covered == {name for name, one in alone.items() if one.verdict is not Verdict.NOT_COVERED}
-    assert {one.id for one in found.not_covered} == alone.keys() - covered
+    near = {one.assessment.program.id for one in found.programs}
+    apart = {one.program.id: one for one in found.not_applicable}
+    without = {one.id for one in found.not_covered}
+    assert without == {name for name, one in alone.items() if one.verdict is Verdict.NOT_COVERED}
+    assert (near | without).isdisjoint(apart) and near | without | apart.keys() == alone.keys()
+    for name, one in apart.items():
+        assert one == alone[name] and not one.missing and one.verdict is Verdict.UNDETERMINED
+        assert not any(each.outcome in ("missed", "unknown") for each in one.findings if each.required)
     order = ["eligible", "undetermined", "not_eligible"]
     ranks = [
         (
@@ -94,6 +99,27 @@ def test_the_answer_is_that_of_assessments_of_each_program_alone(client: FlaskCl
         assert one["missed"] == missed
         assert [each["recovery"] for each in one["recoveries"]] == [each["recovery"] for each in missed]
         assert one["distance"]["missed"] == len(missed) and one["distance"]["missing"] == len(alone["missing"])
+
+
+@pytest.mark.parametrize(
+    ("place", "ships", "apart"),
+    [
+        ("US", "amazon", ["premium-shipping", "seller-fulfilled-prime"]),
+        ("FR", "amazon", ["seller-fulfilled-prime"]),
+        ("JP", "amazon", ["premium-shipping", "seller-fulfilled-prime"]),
+        ("US", "seller", ["account-health-amazon-fulfilled"]),
+        ("US", "both", []),
+    ],
+)
+def test_programs_about_orders_that_the_account_has_not_stand_apart(place: str, ships: str, apart: list[str]) -> None:
+    """What Amazon ships opens no program about shipping, however healthy the rest of the account is."""
+    facts = {"selling_plan": "professional", "fulfillment": ships, "days_selling": 400, "account_health_rating": 250}
+    healthy = {"order_defect_rate": {"count": 3, "of": 1200}}
+    asked = {"marketplace": place, "as_of": "2026-11-22", "facts": facts, "metrics": healthy}
+    answer = Journey(CATALOG).reach(asked, Messages())
+    assert [one["program"] for one in answer["not_applicable"]] == apart
+    assert not {one["program"] for one in answer["programs"]}.intersection(apart)
+    assert all("nothing that this program measures" in one["message"] for one in answer["not_applicable"])
 
 
 def test_programs_without_rules_stand_apart() -> None:

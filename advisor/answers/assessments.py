@@ -1,9 +1,9 @@
 """Answer an assessment: verdict, findings, next steps, and how each stage stands."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from advisor.answers.parts import Answer, Ready, band, bar_value, counted, dated, plain, rate_of, sources, text_of
 from advisor.catalog.programs import Consequence, Process, Remedy, Stage
@@ -24,6 +24,12 @@ def assessments(
         "as_of": as_of.isoformat(),
         "assessments": [assessment(one, process, messages) for one in results],
     }
+
+
+def verdict_sentence(answer: Mapping[str, Any]) -> str:
+    """Name the sentence of VERDICTS that says the verdict of an assessment's answer."""
+    nothing_applies = answer["verdict"] == "undetermined" and not answer["missing"]
+    return "not_applicable" if nothing_applies else str(answer["verdict"])
 
 
 def assessment(one: Assessment, process: Process, messages: Messages) -> Answer:

@@ -20,19 +20,27 @@ def reach(marketplace: str, as_of: date, found: Reach, process: Process, message
             _reached(place, one, marketplace, as_of, process, messages)
             for place, one in enumerate(found.programs, start=1)
         ],
+        "not_applicable": [
+            {
+                "program": one.program.id,
+                "title": messages.text(one.program.title),
+                "message": _message("not_applicable", marketplace, as_of, messages),
+            }
+            for one in found.not_applicable
+        ],
         "not_covered": [
             {
                 "program": one.id,
                 "title": messages.text(one.title),
-                "message": _verdict("not_covered", marketplace, as_of, messages),
+                "message": _message("not_covered", marketplace, as_of, messages),
             }
             for one in found.not_covered
         ],
     }
 
 
-def _verdict(verdict: str, marketplace: str, as_of: date, messages: Messages) -> str:
-    return messages.text(VERDICTS[verdict], {"marketplace": marketplace, "as_of": as_of.isoformat()})
+def _message(sentence: str, marketplace: str, as_of: date, messages: Messages) -> str:
+    return messages.text(VERDICTS[sentence], {"marketplace": marketplace, "as_of": messages.day(as_of)})
 
 
 def _reached(place: int, one: Reached, marketplace: str, as_of: date, process: Process, messages: Messages) -> Answer:
@@ -44,7 +52,7 @@ def _reached(place: int, one: Reached, marketplace: str, as_of: date, process: P
         "program": whole["program"],
         "title": messages.text(result.program.title),
         "verdict": whole["verdict"],
-        "message": _verdict(whole["verdict"], marketplace, as_of, messages),
+        "message": _message(whole["verdict"], marketplace, as_of, messages),
         "score": whole["score"],
         "distance": {"position": place, "missed": len(missed), "missing": len(result.missing)},
         "missing": whole["missing"],

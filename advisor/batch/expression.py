@@ -496,6 +496,7 @@ class Judge:
         self.slots = set(layout.rates) | set(layout.counts)
         self.facts = layout.facts
         self.covered = [place for place in places if rules_in_force(program, place, as_of)]
+        self.channel = program.channel
         self.criteria = criteria_of(program, places, as_of)
         self.blocks = [block for criterion in self.criteria for block in _blocks(criterion, program, places, as_of)]
 
@@ -539,12 +540,13 @@ class Judge:
         fulfillment = table["fact_fulfillment"] if "fulfillment" in self.facts else None
         for block in self.blocks:
             subject, bar, name = block.criterion.subject, block.threshold.bar, block.name
+            elsewhere = _elsewhere(block.criterion.channel or self.channel, fulfillment)
             if isinstance(subject, Fact):
-                outcome, room, points = self._fact_outcome(table, subject, bar)
+                outcome, room, points = self._fact_outcome(table, subject, bar, elsewhere)
             elif bar.value is None:
                 outcome, room, points = ibis.literal("not_applicable"), _null("int64"), _null("int64")
             else:
-                outcome, room, points = _metric_outcome(table, block, subject, fulfillment)
+                outcome, room, points = _metric_outcome(table, block, subject, elsewhere)
             found |= {f"{name}_outcome": outcome, f"{name}_room": room, f"{name}_points": points}
         return found
 
@@ -588,9 +590,9 @@ class Judge:
         seen = _seen_again(table, _stem(criterion))
         return seen.count if subject.kind == "counter" else _rate(seen)
 
-    def _fact_outcome(self, table: ir.Table, fact: Fact, bar: Bar) -> tuple[Column, Column, Column]:
+    def _fact_outcome(self, table: ir.Table, fact: Fact, bar: Bar, elsewhere: Column) -> tuple[Column, Column, Column]:
         if fact.key not in self.facts:
-            return ibis.literal("unknown"), _null("int64"), _null("int64")
+            return ibis.ifelse(elsewhere, "not_applicable", "unknown"), _null("int64"), _null("int64")
         value = table[f"fact_{fact.key}"]
         compare: dict[str, Callable[[Column], Column]] = {
             "equals": lambda seen: seen == bar.value,
@@ -600,12 +602,12 @@ class Judge:
             "above": lambda seen: seen > bar.value,
         }
         met = compare[bar.comparison or "equals"](value)
-        outcome = ibis.cases((value.isnull(), "unknown"), (met, "met"), else_="missed")
+        outcome = ibis.cases((elsewhere, "not_applicable"), (value.isnull(), "unknown"), (met, "met"), else_="missed")
         room = _null("int64")
         if fact.kind == "integer" and isinstance(bar.value, int):
             room = value - bar.value if bar.comparison in ("at_least", "above") else bar.value - value
             room = room - 1 if bar.comparison in ("above", "below") else room
-        return outcome, room, ibis.ifelse(met, 100, 0)
+        return outcome, ibis.ifelse(elsewhere, _null("int64"), room), ibis.ifelse(met, 100, 0)
 
     def _seen(self, table: ir.Table, criterion: Criterion, metric: str) -> Seen:
         """Find the observation a criterion reads, in the order of `advisor.domain.assessment._reading`."""
@@ -688,16 +690,18 @@ def _by_block(table: ir.Table, blocks: Sequence[Block], part: str, kind: str) ->
     return ibis.cases(*branches, else_=_null(kind))
 
 
-def _metric_outcome(
-    table: ir.Table, block: Block, metric: Metric, fulfillment: Column | None
-) -> tuple[Column, Column, Column]:
+def _elsewhere(channel: str | None, fulfillment: Column | None) -> Column:
+    """Tell the rows whose orders all go through another channel than the one that a criterion is about."""
+    if channel is None or fulfillment is None:
+        return ibis.literal(False)
+    return _true(fulfillment.isin(["seller", "amazon"]) & (fulfillment != channel))
+
+
+def _metric_outcome(table: ir.Table, block: Block, metric: Metric, elsewhere: Column) -> tuple[Column, Column, Column]:
     bar = block.threshold.bar
     threshold = bar.number * PPM if metric.kind == "counter" else bar.number
     allowed = formulas.allowance(bar.comparison or "", threshold)
     bad, of, bare = (table[f"{block.name}_{part}"] for part in ("bad", "all", "bare"))
-    elsewhere = ibis.literal(False)
-    if block.criterion.channel is not None and fulfillment is not None:
-        elsewhere = _true(fulfillment.isin(["seller", "amazon"]) & (fulfillment != block.criterion.channel))
     few = ibis.literal(False)
     if block.threshold.minimum_volume is not None:
         few = ~_true(bare) & _true(of < block.threshold.minimum_volume)

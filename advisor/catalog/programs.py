@@ -165,7 +165,10 @@ def read_program(top: Table, name: str, vocabulary: Vocabulary, sources: Sources
     for repeated in sorted({one for one in ids if ids.count(one) > 1}):
         top.problem(f"criterion[{repeated}]", "this id stands twice; each criterion has its own")
     _check_scales(top, criteria, scales)
-    program = Program(name, top.text("title"), top.text("summary"), tuple(criteria), tuple(notes), tuple(scales))
+    channel = top.choice("channel", ("seller", "amazon")) if top.has("channel") else None
+    program = Program(
+        name, top.text("title"), top.text("summary"), channel, tuple(criteria), tuple(notes), tuple(scales)
+    )
     top.close()
     return program
 

@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from advisor.answers.assessments import verdict_sentence
 from advisor.catalog import Catalog
 from advisor.cli.terminal import (
     bar,
@@ -104,7 +105,8 @@ class _Account:
         title = f"{self.messages.text(self.program.title)}, {self.answer['marketplace']}, {self.answer['as_of']}"
         self.to.print(text(title))
         values = {"marketplace": self.answer["marketplace"], "as_of": self.answer["as_of"]}
-        sentence = text(self.messages.text(VERDICTS[verdict], values), VERDICT_STYLES[verdict])
+        said = VERDICTS[verdict_sentence(self.assessment)]
+        sentence = text(self.messages.text(said, values), VERDICT_STYLES[verdict])
         if score is not None:
             sentence.append(f" Score: {score} of 100.")
         self.to.print(sentence)

@@ -25,9 +25,10 @@ def show_reach(to: Console, answer: Answer) -> None:
             item(to, _sign(to, "unknown"), _name(each))
         for step in one["next_steps"]:
             bullet(to, step["text"])
-    if answer["not_covered"]:
-        heading(to, "Not covered")
-        for one in answer["not_covered"]:
+    for title, apart in (("Not applicable", "not_applicable"), ("Not covered", "not_covered")):
+        if answer[apart]:
+            heading(to, title)
+        for one in answer[apart]:
             bullet(to, f"{one['title']} ({one['program']})")
     if sources:
         citations(to, sources)

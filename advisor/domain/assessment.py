@@ -117,6 +117,11 @@ class Assessment:
     missing: tuple[Criterion, ...]
     unused: tuple[Slot, ...]
 
+    @property
+    def applies(self) -> bool:
+        """Whether anything that the program requires is about this account. If not, nothing is missing either."""
+        return self.verdict is not Verdict.UNDETERMINED or bool(self.missing)
+
 
 def assess(program: Program, marketplace: str, as_of: date, account: Account) -> Assessment:
     """Judge the account by the rules of that marketplace and day. Never guesses: without rules it is not covered."""
@@ -166,19 +171,25 @@ class _Reading(NamedTuple):
 def _readings(program: Program, marketplace: str, as_of: date, used: FactValue | None) -> tuple[_Reading, ...]:
     """Work out what the rules of that marketplace and day read of an account that uses these fulfillment channels."""
     rules = rules_in_force(program, marketplace, as_of)
-    return tuple(_reading(rule.criterion, rule.threshold, rule.scale, used) for rule in rules)
+    return tuple(
+        _reading(rule.criterion, rule.threshold, rule.scale, rule.criterion.channel or program.channel, used)
+        for rule in rules
+    )
 
 
 @lru_cache(maxsize=4096)
-def _reading(criterion: Criterion, threshold: Threshold, scale: Scale | None, used: FactValue | None) -> _Reading:
+def _reading(
+    criterion: Criterion, threshold: Threshold, scale: Scale | None, channel: str | None, used: FactValue | None
+) -> _Reading:
     """Work out what one rule reads, once for all the days it is in force: what is known of a rule is kept by the rule.
 
     Its own window comes before one for every window, and its own segment before the whole account, which stands for a
     fulfillment segment unless the account uses both channels, and never for business.
     """
     rule, subject = Rule(criterion, threshold, scale), criterion.subject
+    applies = channel is None or used not in ("seller", "amazon") or used == channel
     if isinstance(subject, Fact):
-        return _Reading(rule)
+        return _Reading(rule, applies=applies)
     segments = [criterion.segment]
     if criterion.segment in ("seller_fulfilled", "amazon_fulfilled") and used != "both":
         segments.append(None)
@@ -187,7 +198,6 @@ def _reading(criterion: Criterion, threshold: Threshold, scale: Scale | None, us
         windows = dict.fromkeys((criterion.window_days, None))
         return tuple(Slot(metric, window, segment) for segment in segments for window in windows)
 
-    applies = criterion.channel is None or used not in ("seller", "amazon") or used == criterion.channel
     return _Reading(rule, slots(subject.key), tuple(slots(key) for key in subject.components), applies)
 
 
@@ -195,7 +205,10 @@ def _judge(reading: _Reading, account: Account, read: set[Slot]) -> Finding:
     rule, slots, components, applies = reading
     subject = rule.criterion.subject
     if isinstance(subject, Fact):
-        return _judge_fact(rule, subject, account.facts.get(subject.key))
+        value = account.facts.get(subject.key)
+        if not applies:
+            return Finding(rule, Outcome.NOT_APPLICABLE, "other_fulfillment_channel", value)
+        return _judge_fact(rule, subject, value)
     seen = _find(slots, account, read)
     if not applies:
         return Finding(rule, Outcome.NOT_APPLICABLE, "other_fulfillment_channel", seen)

@@ -190,11 +190,12 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Program:
-    """A standing that a seller can earn or lose."""
+    """A standing that a seller can earn or lose. `channel`: only who uses this fulfillment channel can have it."""
 
     id: str
     title: str
     summary: str
+    channel: str | None
     criteria: tuple[Criterion, ...]
     notes: tuple[Note, ...]
     scales: tuple[Scale, ...] = ()

@@ -12,7 +12,7 @@ NEAREST_FIRST = (Verdict.ELIGIBLE, Verdict.UNDETERMINED, Verdict.NOT_ELIGIBLE)
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """A program that covers the marketplace and day, with the required criteria that are missed."""
+    """A program that may concern the account, with the required criteria that are missed."""
 
     assessment: Assessment
     missed: tuple[Finding, ...]
@@ -20,9 +20,13 @@ class Reached:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """All programs: those that cover the marketplace and day, nearest first, and those that do not."""
+    """All programs, those that may concern the account nearest first.
+
+    `not_applicable`: all that they require is about orders that the account has not. `not_covered`: they have no rules.
+    """
 
     programs: tuple[Reached, ...]
+    not_applicable: tuple[Assessment, ...]
     not_covered: tuple[Program, ...]
 
 
@@ -33,14 +37,15 @@ def reach(programs: Sequence[Program], marketplace: str, as_of: date, account: A
     missed, then the higher score of the weakest required criterion, then fewer required criteria unknown.
     """
     results = [assess(program, marketplace, as_of, account) for program in programs]
-    covered = [
+    near = [
         Reached(one, tuple(each for each in one.findings if each.required and each.outcome is Outcome.MISSED))
         for one in results
-        if one.verdict is not Verdict.NOT_COVERED
+        if one.applies and one.verdict is not Verdict.NOT_COVERED
     ]
-    covered.sort(key=_distance)
-    apart = tuple(one.program for one in results if one.verdict is Verdict.NOT_COVERED)
-    return Reach(tuple(covered), apart)
+    near.sort(key=_distance)
+    apart = tuple(one for one in results if not one.applies)
+    without = tuple(one.program for one in results if one.verdict is Verdict.NOT_COVERED)
+    return Reach(tuple(near), apart, without)
 
 
 def _distance(one: Reached) -> tuple[int, int, int, int]:

@@ -77,8 +77,8 @@ class ProgramInReach(Schema):
     next_steps = many(NextStep)
 
 
-class ProgramNotCovered(Schema):
-    """A program without rules for the marketplace and day."""
+class ProgramApart(Schema):
+    """A program that nothing is said about, and why."""
 
     program = string()
     title = string()
@@ -86,12 +86,16 @@ class ProgramNotCovered(Schema):
 
 
 class ReachAnswer(Schema):
-    """Every program, the nearest first; those that are not covered stand apart."""
+    """Every program, the nearest first.
+
+    Apart stand those about orders of a channel that the account does not use, and those without rules there.
+    """
 
     marketplace = Word(MARKETPLACES, required=True)
     as_of = Day(required=True)
     programs = many(ProgramInReach)
-    not_covered = many(ProgramNotCovered)
+    not_applicable = many(ProgramApart)
+    not_covered = many(ProgramApart)
 
 
 class StageMetric(Schema):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from advisor.answers.assessments import verdict_sentence
 from advisor.catalog import Catalog
 from advisor.domain.numbers import format_decimal, parse_decimal
 from advisor.domain.program import Fact, Metric
@@ -67,7 +68,7 @@ class Result:
         self.answer: Answer = document["answer"]
         self.left: Sequence[Any] = document["left"]
         self.view: str = document["view"]
-        self.reach: Answer = document.get("reach", {"programs": [], "not_covered": []})
+        self.reach: Answer = document.get("reach", {"programs": []})
         self.messages = messages
         self.catalog = catalog
         judged = self.answer.get("assessment", self.answer)
@@ -81,6 +82,11 @@ class Result:
     def verdict(self) -> str:
         """The verdict's code."""
         return str(self.assessment["verdict"])
+
+    @property
+    def verdict_sentence(self) -> str:
+        """Which sentence of VERDICTS says the verdict."""
+        return verdict_sentence(self.assessment)
 
     @cached_property
     def findings(self) -> list[FindingView]:
