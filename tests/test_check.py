@@ -30,6 +30,18 @@ NUMBERS = {
     "late_shipment_rate_30d_of": "600",
 }
 
+# The account health standards, with none of their rates known.
+RATED = {
+    "marketplace": "US",
+    "program": "account-health-seller-fulfilled",
+    "order_defect_rate_seller_fulfilled_60d_how": "unknown",
+    "pre_fulfillment_cancellation_rate_7d_how": "unknown",
+    "late_shipment_rate_10d_how": "unknown",
+    "late_shipment_rate_30d_how": "unknown",
+    "valid_tracking_rate_30d_how": "unknown",
+    "unit_on_time_delivery_rate_14d_how": "unknown",
+}
+
 
 def attributes(tag: str) -> dict[str, str]:
     return {name: html.unescape(value) for name, value in re.findall(r'([\w-]+)="([^"]*)"', tag)}
@@ -114,6 +126,36 @@ def test_without_products_the_answer_is_the_assessment(client: FlaskClient) -> N
     answer = answer_of(client, typed)
     assert [one["verdict"] for one in answer["assessments"]] == ["eligible"]
     assert "lines" not in answer
+
+
+@pytest.mark.parametrize(
+    ("rating", "label", "here", "follows"),
+    [
+        ("0", "Unhealthy", "0.2", "eligible for deactivation"),
+        ("99", "Unhealthy", "33.8", "eligible for deactivation"),
+        ("100", "At risk", "34.1", "at risk of deactivation:"),
+        ("200", "Healthy", "68.1", "not at risk of deactivation"),
+        ("1000", "Healthy", "339.8", "not at risk of deactivation"),
+    ],
+)
+def test_the_result_draws_the_band_of_a_rating_and_says_once_what_follows(
+    client: FlaskClient, rating: str, label: str, here: str, follows: str
+) -> None:
+    page = html.unescape(send(client, {**RATED, "account_health_rating": rating}, "result"))
+    assert page.count("Account health rating: healthy</h3>") == 1
+    assert page.count("Account health rating: not critical</h3>") == 1  # both read it, and one of them tells the band
+    assert re.findall(r'aria-current="true"><span class="swatch \w+"></span>([^:]+): ', page) == [label]
+    assert page.count(f"<title>Your value, {rating}, among bands from 0 to 1000</title>") == 1
+    assert page.count(f'<line class="place" x1="{here}" x2="{here}"') == 1
+    drawn = re.findall(r'class="band (\w+)" x="([\d.]+)" y="5" width="([\d.]+)"', page)
+    assert drawn == [("red", "0.0", "34.0"), ("yellow", "34.0", "34.0"), ("green", "67.9", "272.1")]
+    assert page.count(follows) == 1
+    assert page.count(f"It lies in the band “{label}”") == 1
+
+
+def test_a_result_without_a_rating_draws_no_bands(client: FlaskClient) -> None:
+    page = send(client, RATED, "result")
+    assert 'class="band ' not in page and 'class="bands"' not in page
 
 
 @pytest.mark.parametrize("place", MARKETPLACES)

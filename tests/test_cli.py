@@ -334,6 +334,17 @@ def test_assess_says_what_another_published_figure_would_answer() -> None:
     assert re.search(r"Other published figures\n  • " + said, shown)
 
 
+@pytest.mark.parametrize(("width", "line"), [("140", "band +At risk, 100 to 199"), ("60", "band: At risk, 100 to 199")])
+def test_assess_says_once_in_which_band_a_rating_lies(width: str, line: str) -> None:
+    account = {"marketplace": "US", "as_of": "2026-11-22", "facts": {"account_health_rating": 150}}
+    shown = run(
+        "assess", "--program", "account-health-seller-fulfilled", input=json.dumps(account), COLUMNS=width
+    ).stdout
+    missed = shown[shown.index("Missed") : shown.index("Unknown")]
+    assert re.search(rf"^ +{line}$", missed, re.MULTILINE)
+    assert shown.count("At risk") == 1
+
+
 @pytest.mark.parametrize(
     ("changes", "verdict"),
     [

@@ -358,7 +358,10 @@ def test_a_rating_lies_in_its_band(
     for one in found:
         nearby = [one["band"][where] and tuple(one["band"][where].values())[::2] for where in ("better", "worse")]
         assert (one["band"]["band"], *nearby) == (band, better, worse)
-        assert one["band"]["consequence"] in one["message"]
+        assert one["band"]["consequence"] in one["band"]["message"]
+        assert one["band"]["consequence"] not in one["message"]  # it is said once
+        scale = [(each["band"], each["from"], each["to"]) for each in one["band"]["scale"]]
+        assert scale == [("unhealthy", 0, 99), ("at_risk", 100, 199), ("healthy", 200, 1000)]
         assert one["band"]["sources"]
     others = [one["band"] for one in assessment["findings"] if one["fact"] != "account_health_rating"]
     assert others == [None] * len(others)

@@ -5,7 +5,7 @@ from datetime import date
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from advisor.answers.parts import Answer, Ready, band, bar_value, counted, dated, plain, rate_of, sources, text_of
+from advisor.answers.parts import Answer, Ready, band, bar_value, counted, dated, ends, plain, rate_of, sources, text_of
 from advisor.catalog.programs import Consequence, Process, Remedy, Stage
 from advisor.domain.assessment import Assessment, Finding, InBand, Observation, Slot
 from advisor.domain.formulas import INTEGERS, rate_ppm
@@ -340,7 +340,7 @@ def _still_finding(one: Finding, process: Process, messages: Messages) -> Ready:
     """Answer a criterion of a fact, or of what is not given: few are different, and each comes again and again."""
     answer = _finding(one, process, messages)
     if one.band is not None:
-        answer |= {"band": _band(one.band, messages), "message": answer["message"] + _band_text(one.band, messages)}
+        answer |= {"band": _band(one.band, messages)}
     return Ready(answer)
 
 
@@ -383,7 +383,7 @@ def _message(said: _Said, seen: Observation | FactValue | None, rate: int | None
 
 
 def _band(one: InBand, messages: Messages) -> Answer:
-    """Say in which band a value lies, and how many points lead to the next ones."""
+    """Say in which band of which a value lies, and how many points lead to the next ones."""
     nearby = {"better": (one.better, one.to_better), "worse": (one.worse, one.to_worse)}
     return {
         **band(one.band, messages),
@@ -391,17 +391,19 @@ def _band(one: InBand, messages: Messages) -> Answer:
             where: None if other is None else {"band": other.key, "label": messages.text(other.label), "points": points}
             for where, (other, points) in nearby.items()
         },
+        "scale": [ends(each, messages) for each in one.scale.bands],
+        "message": _band_text(one, messages),
     }
 
 
 def _band_text(one: InBand, messages: Messages) -> str:
-    """Say the same in sentences that follow on others."""
+    """Say the same in sentences, which follow on those of the finding."""
     values = {"label": messages.text(one.band.label), "lowest": one.band.lowest, "highest": one.band.highest}
     sentences = [messages.text(TEXTS["in_band"], values), messages.text(one.band.consequence)]
     for name, other, points in (("to_better", one.better, one.to_better), ("to_worse", one.worse, one.to_worse)):
         if other is not None:
             sentences.append(messages.text(TEXTS[name], {"points": points, "label": messages.text(other.label)}))
-    return "".join(f" {each}" for each in sentences)
+    return " ".join(sentences)
 
 
 def _fact_text(value: FactValue | None, messages: Messages) -> str:

@@ -80,14 +80,21 @@ def bar_value(subject: Metric | Fact, bar: Bar) -> Any:
     return plain(bar.value)
 
 
-def band(one: Band, messages: Messages) -> Answer:
-    """Describe a band of a scale, both ends included."""
+def ends(one: Band, messages: Messages) -> Answer:
+    """Name a band of a scale, with both ends, which lie in it."""
     return {
         "band": one.key,
         "label": messages.text(one.label),
         "from": one.lowest,
         "to": one.highest,
         "color": one.color,
+    }
+
+
+def band(one: Band, messages: Messages) -> Answer:
+    """Describe a band of a scale, and what follows in it."""
+    return {
+        **ends(one, messages),
         "consequence": messages.text(one.consequence),
         "basis": one.basis,
         "note": text_of(one.note, messages),

@@ -123,6 +123,8 @@ class _Account:
             for one in group:
                 values = [text(self._observed(one)), text(self._bar(one)), self._used(one), text(self._room(one))]
                 columns.add_row(self._label(one), *values, self._level(one))
+                if band := self._band(one):
+                    columns.add_row(text("  band"), text(band))
         print_table(self.to, columns)
 
     def _show_lines(self) -> None:
@@ -138,6 +140,8 @@ class _Account:
                     line = Text("  ") + used + text(f"  {room}" if used.plain else room)
                     line.rstrip()
                     self.to.print(line)
+                if band := self._band(one):
+                    self.to.print(text(f"  band: {band}"))
 
     def _outcome(self, outcome: str) -> Text:
         title, sign, ascii_sign, style = OUTCOMES[outcome]
@@ -200,6 +204,12 @@ class _Account:
         if finding["fact"]:
             return f"{abs(count)} {'short' if count < 0 else 'to spare'}"
         return f"{-count} too many" if count < 0 else f"{count} more"
+
+    def _band(self, finding: Answer) -> str | None:
+        """Name the band that a fact lies in, at the first of the criteria that read it."""
+        first = next(one for one in self.findings if one["fact"] == finding["fact"])
+        band = finding["band"]
+        return f"{band['label']}, {band['from']} to {band['to']}" if band and finding is first else None
 
     def _show_reasons(self) -> None:
         told = [one for one in self.findings if one["reason"] not in PLAIN_REASONS]

@@ -73,6 +73,7 @@ class Headroom:
 class InBand(NamedTuple):
     """The band that a value lies in, the next ones, and how many points lead into each; None at an end."""
 
+    scale: Scale
     band: Band
     better: Band | None
     to_better: int | None
@@ -265,6 +266,7 @@ def in_band(scale: Scale, value: int) -> InBand:
     worse = bands[place - 1] if place > 0 else None
     better = bands[place + 1] if place + 1 < len(bands) else None
     return InBand(
+        scale,
         band,
         better,
         None if better is None else better.lowest - value,

@@ -273,14 +273,19 @@ class OtherEnds(Schema):
     sources = many(Source)
 
 
-class Band(Schema):
-    """A stretch of a fact's values, both ends included, and what follows in it."""
+class BandEnds(Schema):
+    """A stretch of a fact's values, both ends included."""
 
     band = string()
     label = string()
     lowest = fields.Integer(required=True, strict=True, data_key="from")
     to = number()
     color = Word(("red", "yellow", "green"), required=True)
+
+
+class Band(BandEnds):
+    """A band, and what follows in it."""
+
     consequence = string()
     basis = Word(BASES, required=True)
     note = string_or_null()
@@ -297,10 +302,12 @@ class NextBand(Schema):
 
 
 class FindingBand(Band):
-    """The band that an observed value lies in, with the next better and the next worse one."""
+    """The band that an observed value lies in, with the next better and the next worse one, and all of its scale."""
 
     better = one_or_null(NextBand)
     worse = one_or_null(NextBand)
+    scale = many(BandEnds)
+    message = string()
 
 
 class Finding(Dated):

@@ -18,6 +18,23 @@ SUBMIT = """([address, fields]) => {
   HTMLFormElement.prototype.submit.call(form);
 }"""
 MISSED = {"late_shipment_rate_30d_count": "90", "order_defect_rate_60d_count": "40"}
+# An account of which only its health rating is known.
+RATED = {
+    "marketplace": "US",
+    "program": "account-health-seller-fulfilled",
+    "account_health_rating": "150",
+    **dict.fromkeys(
+        (
+            "order_defect_rate_seller_fulfilled_60d_how",
+            "pre_fulfillment_cancellation_rate_7d_how",
+            "late_shipment_rate_10d_how",
+            "late_shipment_rate_30d_how",
+            "valid_tracking_rate_30d_how",
+            "unit_on_time_delivery_rate_14d_how",
+        ),
+        "unknown",
+    ),
+}
 # Facts of every kind, in lists with some rows, and mistakes in them.
 RED_LINES = {
     "marketplace": "DE",

@@ -10,6 +10,7 @@ from tests.browser.conftest import OpenPage
 from tests.browser.ground import Look, Site, no_sideways_scroll, no_violations
 from tests.browser.states import (
     MISSED,
+    RATED,
     RED_LINES,
     RED_LINES_WRONG,
     SELLERS,
@@ -53,6 +54,7 @@ STATES = {
     "undetermined": ("/?view=compact", example(**UNKNOWN, line_2_category="jewelry", line_2_price="9"), "result", 200),
     "not covered": ("/", WITHOUT_PRICES, "result", 200),
     "fees": ("/?view=fees", example(), "result", 200),
+    "in a band": ("/", RATED, "result", 200),
     "in a frame": ("/embed?view=compact", example(**MISSED), "result", 200),
     "shared": ("/", example(), "share", 201),
     "wrong": ("/?view=compact", example(line_1_price="", late_shipment_rate_30d_of="?"), "result", 422),
@@ -65,6 +67,7 @@ SHOWS = {
     "not eligible": ".verdict.not_eligible",
     "undetermined": ".verdict.undetermined",
     "not covered": ".verdict.not_covered",
+    "in a band": ".finding ol.bands [aria-current]",
 }
 FILE = b"seller_id,marketplace,selling_plan,order_defect_rate\nA1,US,professional,0.001\nA2,XX,professional,0.001\n"
 

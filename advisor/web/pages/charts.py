@@ -28,6 +28,24 @@ def headroom(value_ppm: int, limit_ppm: int, good: str) -> Headroom | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Bands:
+    """Bands side by side, each as its color, x and width, and where the value stands, `here`."""
+
+    bands: tuple[tuple[str, float, float], ...]
+    here: float
+
+
+def bands(scale: Sequence[tuple[str, int, int]], value: int) -> Bands:
+    """Draw bands, each given as its color and both ends, to the scale of their values, and a value among them."""
+    lowest, highest = scale[0][1], scale[-1][2]
+    unit = WIDTH / (highest - lowest + 1)
+    drawn = tuple(
+        (color, round((first - lowest) * unit, 1), round((last - first + 1) * unit, 1)) for color, first, last in scale
+    )
+    return Bands(drawn, round((value - lowest + 0.5) * unit, 1))
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One bar of a waterfall: from x, so wide; `kind` is sum, loss or gap."""
 

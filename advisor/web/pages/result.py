@@ -57,6 +57,7 @@ class FindingView:
     room: str | None
     recovery: str | None
     chart: charts.Headroom | None
+    bands: charts.Bands | None
     also: tuple[tuple[str, str, str | None, Sequence[Answer]], ...]
 
 
@@ -94,16 +95,19 @@ class Result:
         order = sorted(
             self.assessment["findings"], key=lambda one: (ORDER.index(one["outcome"]), one["level"] != "required")
         )
-        return [self._finding(one) for one in order]
+        first = {
+            one["fact"]: one["criterion"] for one in reversed(order)
+        }  # it tells the band, for all that read the fact
+        return [self._finding(one, first[one["fact"]] == one["criterion"]) for one in order]
 
     def by_outcome(self, *outcomes: str) -> list[FindingView]:
         """Pick findings of some outcomes."""
         return [one for one in self.findings if one.finding["outcome"] in outcomes]
 
-    def _finding(self, one: Answer) -> FindingView:
+    def _finding(self, one: Answer, tells_band: bool) -> FindingView:
         subject = self.subjects.get(one["criterion"])
         if subject is None:  # a shared result whose criterion the rules do not have any more: its sentence stands
-            return FindingView(one, one["criterion"], None, None, None, None, None, ())
+            return FindingView(one, one["criterion"], None, None, None, None, None, None, ())
         return FindingView(
             finding=one,
             label=self.labels[one["criterion"]],
@@ -112,6 +116,7 @@ class Result:
             room=self._room(subject, one["headroom"]),
             recovery=self._count(one["recovery"]["clean"], subject) if one["recovery"] else None,
             chart=self._chart(subject, one),
+            bands=_bands(one) if tells_band else None,
             also=tuple(
                 (
                     self._bar(subject, other["comparison"], other["threshold"]) or "",
@@ -312,6 +317,14 @@ class Result:
         """Read an amount as minor units."""
         number = parse_decimal(amount.removeprefix("-"), self.schedule.decimals) or 0
         return -number if amount.startswith("-") else number
+
+
+def _bands(one: Answer) -> charts.Bands | None:
+    """Draw the bands of a finding's fact. A kept answer may be older than them."""
+    scale = (one.get("band") or {}).get("scale")
+    if scale is None:
+        return None
+    return charts.bands([(each["color"], each["from"], each["to"]) for each in scale], one["observed"]["value"])
 
 
 def _ppm(rate: str) -> int:
