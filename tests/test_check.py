@@ -155,6 +155,7 @@ def test_the_result_draws_the_band_of_a_rating_and_says_once_what_follows(
 
 def test_a_result_without_a_rating_draws_no_bands(client: FlaskClient) -> None:
     page = send(client, RATED, "result")
+    assert "the line in the middle" not in page  # there is no headroom bar either
     assert 'class="band ' not in page and 'class="bands"' not in page
 
 

@@ -67,7 +67,7 @@ SHOWS = {
     "not eligible": ".verdict.not_eligible",
     "undetermined": ".verdict.undetermined",
     "not covered": ".verdict.not_covered",
-    "in a band": ".finding ol.bands [aria-current]",
+    "in a band": ".finding .bands [aria-current]",
 }
 FILE = b"seller_id,marketplace,selling_plan,order_defect_rate\nA1,US,professional,0.001\nA2,XX,professional,0.001\n"
 
