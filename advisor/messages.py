@@ -298,11 +298,16 @@ PRE_SALE_MEDIA = {
 }
 
 PRE_SALE_REASONS = {
+    "still_ahead": "{label}: {due_on}. It is met.",
+    "not_after_offer": "{label}: {due_on} is not after {listed_on}, the day on which the offer opens. That is no pre-sale, so it is missed.",
+    "past_already": "{label}: {due_on} is not after {as_of}, the day of this check. That is no pre-sale any more, so it is missed.",
     "within_horizon": "{label}: {days} days. Allowed are {allowed}. It is met.",
+    "ships_beyond_horizon": "{label}: {days} days. Allowed are {allowed}. By that date it is met. But the ship date, {ships_on}, is past the last day allowed by this many days: {days_over}. Which of the two dates counts is not published.",
+    "no_days": "{label}: not judged, because {due_on} is not after the day of the offer.",
     "beyond_horizon": "{label}: {days} days. Allowed are {allowed}, so it is missed.",
     "too_soon": "{label}: {days} days. Allowed are {allowed}, so it is missed.",
-    "channel_allowed": "{label}: {fulfillment}. Allowed are {allowed}. It is met.",
-    "channel_refused": "{label}: {fulfillment}. Allowed are {allowed}, so it is missed.",
+    "channel_allowed": "{label}: {fulfillment}. Allowed: {allowed}. It is met.",
+    "channel_refused": "{label}: {fulfillment}. Allowed: {allowed}. It is missed.",
     "prime_as_asked": "{label}: {prime}. It has to be {allowed}, so it is met.",
     "prime_refused": "{label}: {prime}. It has to be {allowed}, so it is missed.",
     "media_allowed": "{label}: the product is none of these. It is met.",
@@ -358,6 +363,11 @@ PRE_SALE_CALENDAR = {
     "restock": "The product is back in stock.",
     "ships": "The promised ship date.",
     "latest_date": "The latest release or restock date that the rule allows.",
+}
+
+PRE_SALE_DOUBTS = {
+    "beyond_horizon": "It is past the last day allowed by this many days: {days}. Whether that counts is not published.",
+    "before_restock": "The product is back only this many days later: {days}. A later restock date would leave the handling time.",
 }
 
 PRE_SALE_SKIPPED = {

@@ -27,6 +27,7 @@ from advisor.messages import (
     LISTING_REASONS,
     POLICY_REASONS,
     POLICY_UNCHECKED,
+    PRE_SALE_DOUBTS,
     PRE_SALE_EFFECTS,
     PRE_SALE_MARGINS,
     PRE_SALE_REASONS,
@@ -66,6 +67,7 @@ def names_and_codes(catalog: Catalog) -> dict[str, list[str]]:
         "When a remedy shows": STAGE_SHOWS,
         "Trend reasons": TREND_REASONS,
         "Pre-sale reasons": PRE_SALE_REASONS,
+        "Pre-sale doubts": PRE_SALE_DOUBTS,
         "Pre-sale margins": PRE_SALE_MARGINS,
         "Pre-sale effects": PRE_SALE_EFFECTS,
         "Listing reasons": LISTING_REASONS,
@@ -206,7 +208,8 @@ def test_the_sample_of_a_pre_sale(client: FlaskClient) -> None:
     answer = posted(client, "/v1/pre-sale-checks", "pre-sale.json")
     assert answer["verdict"] == "allowed"
     assert [one["rule"] for one in answer["findings"] if one["outcome"] == "missed"] == ["stock"]
-    assert [one["date"] for one in answer["calendar"] if one["event"] == "ships"] == ["2027-07-06"]
+    (ships,) = [one for one in answer["calendar"] if one["event"] == "ships"]
+    assert (ships["date"], ships["doubt"]) == ("2027-07-06", "beyond_horizon")
 
 
 def test_the_sample_of_a_listing(client: FlaskClient) -> None:

@@ -2,13 +2,15 @@
 
 import html
 import re
+from datetime import date, timedelta
 
 import pytest
 from flask.testing import FlaskClient
 
 from advisor.services.calculations import today
-from advisor.web.pages.offers import LISTING_EXAMPLE, PRE_SALE_EXAMPLE
+from advisor.web.pages.offers import LISTING_EXAMPLE, pre_sale_example
 
+PRE_SALE_EXAMPLE = pre_sale_example(today())
 PAGES = {"pre-sale": PRE_SALE_EXAMPLE, "listing": LISTING_EXAMPLE}
 
 
@@ -43,10 +45,10 @@ def test_a_pre_sale_gets_the_answer_of_the_api(client: FlaskClient) -> None:
         "marketplace": "US",
         "as_of": today().isoformat(),
         "kind": "pre_order",
-        "listed_on": "2027-06-04",
-        "release_on": "2027-07-04",
-        "promised_ship_on": "2027-07-06",
-        "holidays": ["2027-07-05"],
+        "listed_on": PRE_SALE_EXAMPLE["listed_on"],
+        "release_on": PRE_SALE_EXAMPLE["release_on"],
+        "promised_ship_on": PRE_SALE_EXAMPLE["promised_ship_on"],
+        "holidays": [PRE_SALE_EXAMPLE["holidays"]],
         "fulfillment": "seller",
         "stock_secured": 150,
         "expected_units": 200,
@@ -66,9 +68,24 @@ def test_a_pre_sale_gets_the_answer_of_the_api(client: FlaskClient) -> None:
     page = html.unescape(send(client, "pre-sale", PRE_SALE_EXAMPLE))
     said = [answer["message"], answer["margin"]["message"]]
     said += [one["message"] for one in answer["findings"]] + [one["message"] for one in answer["effects"]]
-    said += [one["text"] for one in answer["calendar"]]
+    said += [one["text"] for one in answer["calendar"]] + [one["note"] for one in answer["calendar"] if one["note"]]
     assert len(said) > 15
     assert [sentence for sentence in said if sentence not in page] == []
+
+
+def test_the_example_of_a_pre_sale_lies_ahead_of_every_day() -> None:
+    example = pre_sale_example(date(2027, 5, 1))
+    dates = {name: example[name] for name in ("listed_on", "release_on", "promised_ship_on", "holidays")}
+    assert dates == {
+        "listed_on": "2027-06-04",
+        "release_on": "2027-07-04",
+        "promised_ship_on": "2027-07-06",
+        "holidays": "2027-07-05",
+    }
+    for number in range(7):
+        day = date(2028, 2, 25) + timedelta(days=number)
+        release = date.fromisoformat(pre_sale_example(day)["release_on"])
+        assert release.weekday() == 6 and 60 <= (release - day).days <= 66
 
 
 def test_a_listing_gets_the_answer_of_the_api(client: FlaskClient) -> None:
@@ -123,7 +140,8 @@ def test_a_mistake_is_told_beside_its_field(
 
 
 def test_what_is_left_empty_is_unknown(client: FlaskClient) -> None:
-    typed = {"marketplace": "US", "kind": "pre_order", "listed_on": "2027-06-04", "release_on": "2027-07-04"}
+    typed = {"marketplace": "US", "kind": "pre_order"}
+    typed |= {name: PRE_SALE_EXAMPLE[name] for name in ("listed_on", "release_on")}
     assert "Undetermined" in send(client, "pre-sale", typed)
     page = client.get("/checks/pre-sale").text
     prime = re.search(r'<select id="prime".*?</select>', page, re.DOTALL)

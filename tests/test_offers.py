@@ -28,6 +28,7 @@ from advisor.errors import InvalidInput
 from advisor.messages import (
     CHANNEL_NAMES,
     PRE_SALE_CALENDAR,
+    PRE_SALE_DOUBTS,
     PRE_SALE_EFFECTS,
     PRE_SALE_EVENTS,
     PRE_SALE_MARGINS,
@@ -81,6 +82,10 @@ def test_a_plan_is_answered_as_its_case_says(case: dict[str, Any]) -> None:
     if "dates" in case:
         assert {name: one["date"] for name, one in dates.items() if name in case["dates"]} == case["dates"]
         assert ("ships" in dates) == ("ships" in case["dates"])
+    if "doubts" in case:
+        assert {name: one["doubt"] for name, one in dates.items() if one["doubt"]} == case["doubts"]
+    for one in dates.values():
+        assert bool(one["note"]) == bool(one["doubt"])
     if "skipped" in case:
         assert [f"{one['date']} {one['because']}" for one in dates["ships"]["skipped"]] == case["skipped"]
     if "margin" in case:
@@ -120,26 +125,27 @@ def test_every_rule_has_a_case_on_each_side() -> None:
 
 def test_every_sentence_of_a_case_can_be_written() -> None:
     """And every reason is met in some case, but for those of a rule that has no block."""
-    reasons, margins, effects, events = set(), set(), set(), set()
+    reasons, margins, effects, events, doubts = set(), set(), set(), set(), set()
     for case in PLANS["case"]:
         answer = OFFERS.pre_sale_checks(plan_of(case), Messages())
         reasons |= {one["reason"] for one in answer["findings"]}
         margins.add(answer["margin"]["reason"])
         effects |= {one["reason"] for one in answer["effects"]}
         events |= {one["event"] for one in answer["calendar"]}
+        doubts |= {one["doubt"] for one in answer["calendar"]} - {None}
         assert all("{" not in text for text in sentences(answer))
     assert PRE_SALE_REASONS.keys() - reasons == {"return_policy_stated", "return_policy_not_stated"}
     assert margins == PRE_SALE_MARGINS.keys()
     # Nobody names a metric that pre-orders touch without a number yet.
     assert PRE_SALE_EFFECTS.keys() - effects == {"no_published_threshold"}
-    assert events == PRE_SALE_CALENDAR.keys()
+    assert events == PRE_SALE_CALENDAR.keys() and doubts == PRE_SALE_DOUBTS.keys()
     assert {one.event for one in CATALOG.pre_sale.touched} == PRE_SALE_EVENTS.keys()
 
 
 def sentences(value: Any) -> list[str]:
     """Collect every text of an answer that people read."""
     if isinstance(value, dict):
-        here = [text for key, text in value.items() if key in ("message", "text", "advice") and text]
+        here = [text for key, text in value.items() if key in ("message", "text", "advice", "note") and text]
         return here + [text for inner in value.values() for text in sentences(inner)]
     return [text for inner in value for text in sentences(inner)] if isinstance(value, list) else []
 
@@ -155,6 +161,7 @@ def test_no_sentence_has_a_code_in_it() -> None:
         answer = OFFERS.pre_sale_checks(plan_of(case), Messages())
         told = [answer["message"], answer["margin"]["message"]]
         told += [one["message"] for one in [*answer["findings"], *answer["effects"]]]
+        told += [one["note"] for one in answer["calendar"] if one["note"]]
         assert [sentence for sentence in told if CODE.search(sentence)] == [], case["says"]
         needed |= {name for one in answer["findings"] for name in one["needs"]}
     assert needed <= PRE_SALE_NEEDS.keys()
@@ -168,7 +175,7 @@ def test_what_is_wrong_with_the_date_of_a_plan_is_said_in_words(kind: str) -> No
     for dates, pointers in (
         ({}, [key]),
         ({other: "2027-07-04"}, [other, key]),
-        ({key: "2027-06-03"}, [key]),
+        ({key: "2027-07-04", "promised_ship_on": "2027-06-03"}, ["promised_ship_on"]),
         ({key: "2027-07-04", "fulfillment": "seller_prime", "prime": False}, ["prime"]),
     ):
         with pytest.raises(InvalidInput) as caught:
@@ -184,7 +191,7 @@ def test_sentences_have_names_days_amounts_and_numbers_as_the_language_writes_th
     body["line"] = {"category": "jewelry", "price": "300", "unit_cost": "180", "fulfillment_cost": "9.5"}
     answer = OFFERS.pre_sale_checks(body, Messages())
     said = {one["rule"]: one["message"] for one in answer["findings"]}
-    assert "the seller. Allowed are the seller and the seller with Prime." in said["channel"]
+    assert "the seller. Allowed: the seller and the seller with Prime." in said["channel"]
     assert "1,000 units are secured for 2,500 that are expected; 1,500 are lacking." in said["stock"]
     assert "July 4, 2027, but the published date is July 5, 2027." in said["promised-ship-date"]
     assert "$" in answer["margin"]["message"] and "USD" not in answer["margin"]["message"]
@@ -303,13 +310,14 @@ def plans(draw: st.DrawFn) -> dict[str, Any]:
     kind = draw(st.sampled_from(KINDS))
     place = draw(st.sampled_from(MARKETPLACES))
     listed = draw(st.dates(date(1900, 1, 1), date(2998, 1, 1)))
-    due = listed + timedelta(days=draw(st.integers(0, 40) | st.integers(0, 700)))
+    due = listed + timedelta(days=draw(st.integers(-5, 40) | st.integers(0, 700)))
 
     def maybe(values: st.SearchStrategy[Any]) -> Any:
         return draw(st.none() | values)
 
     def near() -> Any:
-        return maybe(st.integers(-40, 40).map(lambda offset: (due + timedelta(days=offset)).isoformat()))
+        """A date near the release or restock, at which the offer is open already."""
+        return maybe(st.integers(-40, 40).map(lambda days: max(listed, due + timedelta(days=days)).isoformat()))
 
     days = st.lists(st.integers(0, 20).map(lambda offset: (due + timedelta(days=offset)).isoformat()), max_size=20)
     count = st.tuples(st.integers(0, 50), st.integers(0, 10**6)).map(lambda two: {"count": two[0], "of": sum(two)})

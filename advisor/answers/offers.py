@@ -32,6 +32,7 @@ from advisor.messages import (
     LISTING_VERDICTS,
     PRE_SALE_ASSUMPTIONS,
     PRE_SALE_CALENDAR,
+    PRE_SALE_DOUBTS,
     PRE_SALE_EFFECTS,
     PRE_SALE_EVENTS,
     PRE_SALE_MARGINS,
@@ -144,7 +145,7 @@ def _asks(rule: str, asks: Asks) -> Answer:
     """Write what a rule asks, in the words of its file; null where a table exists that is not in the data."""
     match rule:
         case "horizon":
-            return {"least_days": asks.least_days, "most_days": asks.most_days}
+            return {"least_days": asks.least_days, "most_days": asks.most_days, "to_ship": asks.to_ship}
         case "channel":
             return {"channels": list(asks.channels)}
         case "prime":
@@ -166,6 +167,10 @@ def _entry(entry: Entry, messages: Messages) -> Answer:
             {"date": one.day.isoformat(), "because": one.because, "text": messages.text(PRE_SALE_SKIPPED[one.because])}
             for one in entry.skipped
         ],
+        "doubt": entry.doubt,
+        "note": None
+        if entry.doubt is None
+        else messages.text(PRE_SALE_DOUBTS[entry.doubt], {"days": messages.number(entry.days)}),
     }
 
 

@@ -90,6 +90,7 @@ def _block(table: Table, rule: str, sources: Sources) -> Block:
 
 # What a block asks where there is only one thing to ask: written out, so that the file reads without the code.
 _PLAIN = {
+    "still-ahead": "ahead",
     "release-date": "published",
     "stock": "covered",
     "early-delivery": "after_release",
@@ -106,7 +107,10 @@ def _asks(table: Table, rule: str) -> Asks:
                 table.problem("most_days", "this is missing; a horizon has least_days, most_days or both")
             elif least is not None and most is not None and least > most:
                 table.problem("least_days", f"found {least}, which is above most_days")
-            return Asks(least_days=least, most_days=most)
+            to_ship = table.flag("to_ship", False)
+            if to_ship and most is None:
+                table.problem("to_ship", "found true; it belongs to most_days")
+            return Asks(least_days=least, most_days=most, to_ship=to_ship)
         case "channel":
             return Asks(channels=table.words("channels", CHANNELS))
         case "prime":

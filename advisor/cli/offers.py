@@ -35,6 +35,8 @@ def show_pre_sale(to: Console, answer: Answer, messages: Messages) -> None:
     for one in answer["calendar"]:
         for day in one["skipped"]:
             bullet(to, f"{day['date']}: {day['text']}")
+        if one["note"]:
+            bullet(to, f"{one['date']}: {one['note']}")
     heading(to, "Price")
     item(to, _sign(to, answer["margin"]["outcome"]), answer["margin"]["message"])
     if answer["effects"]:

@@ -25,10 +25,15 @@ EVENTS = ("late", "cancelled")
 
 @dataclass(frozen=True, slots=True)
 class Asks:
-    """What one block of a rule asks; each rule reads its own part of it."""
+    """What one block of a rule asks; each rule reads its own part of it.
+
+    `to_ship` says of a horizon that its source speaks of shipping, and not of the day on which that is counted: it is
+    judged by the release or restock, and a ship date after it is told.
+    """
 
     least_days: int | None = None
     most_days: int | None = None
+    to_ship: bool = False
     channels: tuple[str, ...] = ()
     prime: bool | None = None
     refused: tuple[str, ...] = ()
@@ -140,11 +145,24 @@ class Skipped(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A day of the plan: what it is, and for a day that was moved, which days were passed over."""
+    """A day of the plan: what it is, and for a day that was moved, which days were passed over.
+
+    `doubt` names what speaks against it, and `days` by how many days it is off.
+    """
 
     event: str
     day: date
     skipped: tuple[Skipped, ...] = ()
+    doubt: str | None = None
+    days: int = 0
+
+
+class Around(NamedTuple):
+    """What a plan is judged with beside its rule: the day, what fee categories hold, and the published ship date."""
+
+    as_of: date
+    media: Mapping[tuple[str, str], tuple[str, ...]]
+    ships_on: date | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +193,9 @@ def check_plan(rules: PreSaleRules, plan: Plan, as_of: date) -> PlanCheck:
     """Judge a plan by the rules of its marketplace and of that day; without a required one it is not covered."""
     standing = {rule.id: _block(rule, plan, as_of) for rule in rules.rules}
     covered = any(block is not None and block.level is Level.REQUIRED for block in standing.values())
+    promise = standing.get("promised-ship-date")
+    ships_on = None if promise is None else shipping_day(plan.due_on, promise.asks.closed, plan.holidays)[0]
+    around = Around(as_of, rules.media, ships_on)
     findings: list[PlanFinding] = []
     for rule in rules.rules if covered else ():
         block = standing[rule.id]
@@ -182,11 +203,9 @@ def check_plan(rules: PreSaleRules, plan: Plan, as_of: date) -> PlanCheck:
         if block is None:
             findings.append(PlanFinding(rule, None, Outcome.NOT_APPLICABLE, "no_published_rule", observed))
             continue
-        outcome, reason, more, needs = CHECKS[rule.id](block.asks, plan, rules)
+        outcome, reason, more, needs = CHECKS[rule.id](block.asks, plan, around)
         findings.append(PlanFinding(rule, block, outcome, reason, {**observed, **more}, needs))
-    return PlanCheck(
-        covered, tuple(findings), _calendar(plan, standing.get("horizon"), standing.get("promised-ship-date"))
-    )
+    return PlanCheck(covered, tuple(findings), _calendar(plan, standing.get("horizon"), promise))
 
 
 def _block(rule: PlanRule, plan: Plan, as_of: date) -> Block | None:
@@ -209,35 +228,58 @@ def _needs(*names: str) -> Answer:
     return Outcome.UNKNOWN, "not_provided", {}, names
 
 
-def _check_horizon(asks: Asks, plan: Plan, rules: PreSaleRules) -> Answer:
+def _check_still_ahead(asks: Asks, plan: Plan, around: Around) -> Answer:
+    """Ask for a release or restock after the day of the offer, and after the day of judging."""
+    if plan.due_on <= plan.listed_on:
+        return _missed("not_after_offer")
+    if plan.due_on <= around.as_of:
+        return _missed("past_already", as_of=around.as_of)
+    return _met("still_ahead")
+
+
+def _check_horizon(asks: Asks, plan: Plan, around: Around) -> Answer:
+    """Count the days to the release or restock; a later ship date is told where the source speaks of shipping."""
     days = (plan.due_on - plan.listed_on).days
+    if days <= 0:
+        return Outcome.NOT_APPLICABLE, "no_days", {"days": days}, ()
     if asks.least_days is not None and days < asks.least_days:
         return _missed("too_soon", days=days)
     if asks.most_days is not None and days > asks.most_days:
         return _missed("beyond_horizon", days=days)
+    ships_on = max((day for day in (around.ships_on, plan.promised_ship_on) if day is not None), default=plan.due_on)
+    if over := _days_over(asks, plan, ships_on):
+        return _met("ships_beyond_horizon", days=days, ships_on=ships_on, days_over=over)
     return _met("within_horizon", days=days)
 
 
-def _check_channel(asks: Asks, plan: Plan, rules: PreSaleRules) -> Answer:
+def _days_over(asks: Asks, plan: Plan, ships_on: date) -> int:
+    """Count the days by which a plan that is due in time ships after a horizon that speaks of shipping."""
+    if not asks.to_ship or asks.most_days is None:
+        return 0
+    latest = plan.listed_on + timedelta(days=asks.most_days)
+    return max((ships_on - latest).days, 0) if plan.listed_on < plan.due_on <= latest else 0
+
+
+def _check_channel(asks: Asks, plan: Plan, around: Around) -> Answer:
     if plan.fulfillment is None:
         return _needs("fulfillment")
     return _met("channel_allowed") if plan.fulfillment in asks.channels else _missed("channel_refused")
 
 
-def _check_prime(asks: Asks, plan: Plan, rules: PreSaleRules) -> Answer:
+def _check_prime(asks: Asks, plan: Plan, around: Around) -> Answer:
     if plan.prime is None:
         return _needs("prime")
     return _met("prime_as_asked") if plan.prime == asks.prime else _missed("prime_refused")
 
 
-def _check_category(asks: Asks, plan: Plan, rules: PreSaleRules) -> Answer:
+def _check_category(asks: Asks, plan: Plan, around: Around) -> Answer:
     if not asks.refused:
         return Outcome.UNKNOWN, "table_not_in_data", {}, ()
     possible: tuple[str, ...] = ()
     if plan.media is not None:
         possible = (plan.media,)
     elif plan.category is not None:
-        possible = rules.media.get((plan.marketplace, plan.category), ("other",))
+        possible = around.media.get((plan.marketplace, plan.category), ("other",))
     if not possible:
         return _needs("media")
     refused = [one for one in possible if one in asks.refused]
@@ -248,13 +290,13 @@ def _check_category(asks: Asks, plan: Plan, rules: PreSaleRules) -> Answer:
     return Outcome.UNKNOWN, "media_open", {"may_be": list(possible)}, ("media",)
 
 
-def _check_release_date(asks: Asks, plan: Plan, rules: PreSaleRules) -> Answer:
+def _check_release_date(asks: Asks, plan: Plan, around: Around) -> Answer:
     if plan.release_date_published is None:
         return _needs("release_date_published")
     return _met("release_date_published") if plan.release_date_published else _missed("release_date_not_published")
 
 
-def _check_stock(asks: Asks, plan: Plan, rules: PreSaleRules) -> Answer:
+def _check_stock(asks: Asks, plan: Plan, around: Around) -> Answer:
     if plan.stock_secured is None or plan.expected_units is None:
         names = ("stock_secured", "expected_units")
         return _needs(*(name for name in names if getattr(plan, name) is None))
@@ -262,7 +304,7 @@ def _check_stock(asks: Asks, plan: Plan, rules: PreSaleRules) -> Answer:
     return _met("stock_covers", short=0) if short <= 0 else _missed("stock_short", short=short)
 
 
-def _check_promise(asks: Asks, plan: Plan, rules: PreSaleRules) -> Answer:
+def _check_promise(asks: Asks, plan: Plan, around: Around) -> Answer:
     ships_on, _ = shipping_day(plan.due_on, asks.closed, plan.holidays)
     if plan.promised_ship_on is None:
         return Outcome.UNKNOWN, "not_provided", {"ships_on": ships_on}, ("promised_ship_on",)
@@ -272,7 +314,7 @@ def _check_promise(asks: Asks, plan: Plan, rules: PreSaleRules) -> Answer:
     return _missed("promised_too_early" if early else "promised_too_late", ships_on=ships_on)
 
 
-def _check_early_delivery(asks: Asks, plan: Plan, rules: PreSaleRules) -> Answer:
+def _check_early_delivery(asks: Asks, plan: Plan, around: Around) -> Answer:
     """Judge by the earliest delivery; what is shipped on or after the release cannot arrive before it."""
     known = plan.earliest_delivery_on or plan.promised_ship_on
     if known is not None and known >= plan.due_on:
@@ -286,13 +328,14 @@ def _check_early_delivery(asks: Asks, plan: Plan, rules: PreSaleRules) -> Answer
     return _missed("before_release")
 
 
-def _check_return_policy(asks: Asks, plan: Plan, rules: PreSaleRules) -> Answer:
+def _check_return_policy(asks: Asks, plan: Plan, around: Around) -> Answer:
     if plan.return_policy_stated is None:
         return _needs("return_policy_stated")
     return _met("return_policy_stated") if plan.return_policy_stated else _missed("return_policy_not_stated")
 
 
-CHECKS: dict[str, Callable[[Asks, Plan, PreSaleRules], Answer]] = {
+CHECKS: dict[str, Callable[[Asks, Plan, Around], Answer]] = {
+    "still-ahead": _check_still_ahead,
     "horizon": _check_horizon,
     "channel": _check_channel,
     "prime": _check_prime,
@@ -304,6 +347,7 @@ CHECKS: dict[str, Callable[[Asks, Plan, PreSaleRules], Answer]] = {
     "return-policy": _check_return_policy,
 }
 READS: dict[str, tuple[str, ...]] = {
+    "still-ahead": ("listed_on", "due_on"),
     "horizon": ("listed_on", "due_on"),
     "channel": ("fulfillment",),
     "prime": ("prime",),
@@ -349,10 +393,13 @@ def _calendar(plan: Plan, horizon: Block | None, promise: Block | None) -> tuple
         closed = promise.asks.closed
         ships_on, skipped = shipping_day(plan.due_on, closed, plan.holidays)
         if plan.handling_days is not None:
-            entries.append(Entry("stock_needed", days_before(ships_on, plan.handling_days, closed, plan.holidays)))
+            needed = days_before(ships_on, plan.handling_days, closed, plan.holidays)
+            short = (plan.due_on - needed).days if plan.kind == "back_order" else 0
+            entries.append(Entry("stock_needed", needed, (), "before_restock" if short > 0 else None, max(short, 0)))
     entries.append(Entry("release" if plan.kind == "pre_order" else "restock", plan.due_on))
     if promise is not None:
-        entries.append(Entry("ships", ships_on, skipped))
+        over = 0 if horizon is None else _days_over(horizon.asks, plan, ships_on)
+        entries.append(Entry("ships", ships_on, skipped, "beyond_horizon" if over else None, over))
     if horizon is not None and horizon.asks.most_days is not None:
         entries.append(Entry("latest_date", plan.listed_on + timedelta(days=horizon.asks.most_days)))
     return tuple(sorted(entries, key=lambda entry: entry.day))

@@ -187,6 +187,10 @@ def read_pre_sale(catalog: Catalog, body: Any, today: date) -> PreSaleInput:
     data = load(_PRE_SALE, body)
     problems: list[Problem] = []
     due_on = _due_on(data, problems)
+    for key in ("promised_ship_on", "earliest_delivery_on"):
+        if data.get(key) is not None and data[key] < data["listed_on"]:
+            detail = say("This is before the offer opens, when nobody can have ordered yet.")
+            problems.append(Problem(f"/{key}", "out_of_range", detail))
     names = data.get("programs")
     if names is not None:
         check_programs(catalog, names, problems)
@@ -235,7 +239,7 @@ def read_pre_sale(catalog: Catalog, body: Any, today: date) -> PreSaleInput:
 
 
 def _due_on(data: Mapping[str, Any], problems: list[Problem]) -> date:
-    """Read the date that the kind of pre-sale has: a release or a restock, not before the offer."""
+    """Read the date that the kind of pre-sale has: a release or a restock."""
     if data["kind"] == "pre_order":
         key, other = "release_on", "restock_on"
         instead = say("A pre-order has no restock date. Give its release date instead.")
@@ -250,9 +254,6 @@ def _due_on(data: Mapping[str, Any], problems: list[Problem]) -> date:
     if due_on is None:
         problems.append(Problem(f"/{key}", "missing", needed))
         return LAST_DAY
-    if due_on < data["listed_on"]:
-        detail = say("This is before the offer opens: what is there already is no pre-sale.")
-        problems.append(Problem(f"/{key}", "out_of_range", detail))
     return due_on
 
 

@@ -15,6 +15,7 @@ from advisor.messages import (
     LISTING_VERDICTS,
     PRE_SALE_ASSUMPTIONS,
     PRE_SALE_CALENDAR,
+    PRE_SALE_DOUBTS,
     PRE_SALE_EFFECTS,
     PRE_SALE_MARGINS,
     PRE_SALE_REASONS,
@@ -130,13 +131,15 @@ class SkippedDay(Schema):
 
 
 class PlannedDate(Schema):
-    """A day of the plan, and the days that were passed over to find it."""
+    """A day of the plan, the days that were passed over to find it, and what speaks against it."""
 
     event = Code(PRE_SALE_CALENDAR)
     date = Day(required=True)
     weekday = Word(WEEKDAYS, required=True)
     text = string()
     skipped = many(SkippedDay)
+    doubt = WordOrNull(tuple(PRE_SALE_DOUBTS))
+    note = string_or_null()
 
 
 class Margin(Schema):

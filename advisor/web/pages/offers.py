@@ -1,6 +1,7 @@
 """Check what is offered: a planned pre-sale and a listing, each on a page of its own with its result."""
 
 import re
+from datetime import date, timedelta
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -41,10 +42,6 @@ _COLON = re.compile("[:\uff1a]")
 PRE_SALE_EXAMPLE = {
     "marketplace": "US",
     "kind": "pre_order",
-    "listed_on": "2027-06-04",
-    "release_on": "2027-07-04",
-    "promised_ship_on": "2027-07-06",
-    "holidays": "2027-07-05",
     "fulfillment": "seller",
     "stock_secured": "150",
     "expected_units": "200",
@@ -78,6 +75,17 @@ LISTING_EXAMPLE = {
     "required_attributes": "brand\nhead_material\nitem_weight",
     "gtin": "4006381333931",
 }
+
+
+def pre_sale_example(day: date) -> dict[str, str]:
+    """Fill in an example that lies ahead of a day: a release on a Sunday, before a holiday, 30 days after the offer."""
+    release = day + timedelta(days=60 + 6 - (day + timedelta(days=60)).weekday())
+    return PRE_SALE_EXAMPLE | {
+        "listed_on": (release - timedelta(days=30)).isoformat(),
+        "release_on": release.isoformat(),
+        "holidays": (release + timedelta(days=1)).isoformat(),
+        "promised_ship_on": (release + timedelta(days=2)).isoformat(),
+    }
 
 
 def named(words: tuple[str, ...], names: dict[str, str]) -> tuple[tuple[str, str], ...]:
@@ -294,7 +302,7 @@ def add(pages: Blueprint, catalog: Catalog, workspaces: Workspaces) -> None:
     @pages.route("/checks/pre-sale", methods=["GET", "POST"])
     def pre_sale() -> Response:
         """Check a planned pre-sale."""
-        typed, go = sent(most, PRE_SALE_EXAMPLE)
+        typed, go = sent(most, pre_sale_example(today()))
         schedule = catalog.schedule(one_of_words(typed.get("marketplace"), MARKETPLACES, "US"))
         form = PlainForm(pre_sale_groups(schedule, language()), typed, language(), schedule)
         answer = asked(form, go, lambda body: offers.pre_sale_checks(whole(body), language()))
