@@ -51,6 +51,12 @@ PLAIN_REASONS = ("meets_threshold", "misses_threshold", "not_provided")
 TABLE_WIDTH = 96
 
 
+def sign(to: Console, outcome: str) -> str:
+    """Give the sign of an outcome, as it can be drawn."""
+    _, drawn, in_ascii, _ = OUTCOMES[outcome]
+    return in_ascii if plain(to) else drawn
+
+
 def show(to: Console, answer: Answer, catalog: Catalog, messages: Messages) -> None:
     """Print the answer to an assessment request."""
     for number, assessment in enumerate(answer["assessments"]):
@@ -87,9 +93,9 @@ class _Account:
             else:
                 self._show_lines()
             self.to.print()
-            sign = limit(self.to)
+            mark = limit(self.to)
             self.to.print(
-                text(f"{sign} is the bar: left of it is room, and what is beyond it is beyond the bar.", "dim")
+                text(f"{mark} is the bar: left of it is room, and what is beyond it is beyond the bar.", "dim")
             )
         self._show_reasons()
         self._show_other_figures()
@@ -144,8 +150,8 @@ class _Account:
                     self.to.print(text(f"  band: {band}"))
 
     def _outcome(self, outcome: str) -> Text:
-        title, sign, ascii_sign, style = OUTCOMES[outcome]
-        return Text(f"{ascii_sign if plain(self.to) else sign} {title}", style)
+        title, *_, style = OUTCOMES[outcome]
+        return Text(f"{sign(self.to, outcome)} {title}", style)
 
     def _name(self, finding: Answer) -> str:
         return self.messages.text(self.criteria[finding["criterion"]].label)
@@ -278,8 +284,7 @@ class _Account:
             self.to.print(text(stage["label"]))
             for one in stage["checklist"]:
                 if one["outcome"] != "not_applicable":
-                    _, sign, ascii_sign, _ = OUTCOMES[one["outcome"]]
-                    item(self.to, ascii_sign if plain(self.to) else sign, one["text"])
+                    item(self.to, sign(self.to, one["outcome"]), one["text"])
 
     def _show_unused(self) -> None:
         if self.assessment["unused"]:

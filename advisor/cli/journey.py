@@ -5,8 +5,8 @@ from typing import Any
 
 from rich.console import Console
 
-from advisor.cli.account import OUTCOMES, VERDICT_STYLES
-from advisor.cli.terminal import bullet, citations, cite, heading, item, plain, text
+from advisor.cli.account import VERDICT_STYLES, sign
+from advisor.cli.terminal import bullet, citations, cite, heading, item, text
 
 Answer = Mapping[str, Any]
 
@@ -20,9 +20,9 @@ def show_reach(to: Console, answer: Answer) -> None:
         heading(to, f"{one['distance']['position']}. {one['title']} ({one['program']})")
         to.print(text(f"{one['message']}{score}", VERDICT_STYLES[one["verdict"]]))
         for each in one["missed"]:
-            item(to, _sign(to, "missed"), f"{each['message']} {_recovery(each)} {cite(each['sources'], sources)}")
+            item(to, sign(to, "missed"), f"{each['message']} {_recovery(each)} {cite(each['sources'], sources)}")
         for each in one["missing"]:
-            item(to, _sign(to, "unknown"), _name(each))
+            item(to, sign(to, "unknown"), _name(each))
         for step in one["next_steps"]:
             bullet(to, step["text"])
     for title, apart in (("Not applicable", "not_applicable"), ("Not covered", "not_covered")):
@@ -53,11 +53,6 @@ def show_stages(to: Console, answer: Answer) -> None:
         doubts = f" {one['doubts']}" if one["doubts"] else ""
         bullet(to, f"{basis}{one['label']}: {one['text']}{doubts} {cite(one['sources'], sources)}")
     citations(to, sources)
-
-
-def _sign(to: Console, outcome: str) -> str:
-    _, sign, in_ascii, _ = OUTCOMES[outcome]
-    return in_ascii if plain(to) else sign
 
 
 def _recovery(finding: Answer) -> str:

@@ -5,8 +5,8 @@ from typing import Any
 
 from rich.console import Console
 
-from advisor.cli.account import OUTCOMES
-from advisor.cli.terminal import bullet, citations, cite, heading, item, plain, print_table, table, text
+from advisor.cli.account import OUTCOMES, sign
+from advisor.cli.terminal import bullet, citations, cite, heading, item, print_table, table, text
 from advisor.messages import Messages
 
 Answer = Mapping[str, Any]
@@ -38,7 +38,7 @@ def show_pre_sale(to: Console, answer: Answer, messages: Messages) -> None:
         if one["note"]:
             bullet(to, f"{one['date']}: {one['note']}")
     heading(to, "Price")
-    item(to, _sign(to, answer["margin"]["outcome"]), answer["margin"]["message"])
+    item(to, sign(to, answer["margin"]["outcome"]), answer["margin"]["message"])
     if answer["effects"]:
         heading(to, "What late and cancelled pre-orders would do")
         for one in answer["effects"]:
@@ -83,15 +83,10 @@ def _show_findings(to: Console, findings: Sequence[Answer], sources: list[Answer
                 parts += [one["consequence"], one["advice"]]
             if outcome in ("missed", "unknown") and one["level"] == "advisory":
                 parts.append("This is advice, and does not decide.")
-            item(to, _sign(to, outcome), " ".join(part for part in (*parts, one["note"]) if part))
+            item(to, sign(to, outcome), " ".join(part for part in (*parts, one["note"]) if part))
             for other in one.get("also_published", ()):
                 if other["outcome"] != outcome:
                     bullet(to, f"{other['message']} {cite(other['sources'], sources)}")
-
-
-def _sign(to: Console, outcome: str) -> str:
-    _, sign, in_ascii, _ = OUTCOMES[outcome]
-    return in_ascii if plain(to) else sign
 
 
 def _effect(one: Answer, messages: Messages) -> str:

@@ -5,7 +5,8 @@ from typing import Any
 
 from rich.console import Console
 
-from advisor.cli.terminal import bullet, citations, cite, heading, item, plain, text
+from advisor.cli.account import sign
+from advisor.cli.terminal import bullet, citations, cite, heading, item, text
 
 Answer = Mapping[str, Any]
 
@@ -16,8 +17,8 @@ VERDICT_STYLES = {
     "not_covered": "bold",
     "not_read": "bold yellow",
 }
-# By severity: its sign, and the sign in ASCII.
-SIGNS = {"prohibited": ("✗", "x"), "doubtful": ("?", "?")}
+# By severity: the outcome whose sign it has.
+OUTCOMES = {"prohibited": "missed", "doubtful": "unknown"}
 
 
 def show(to: Console, answer: Answer) -> None:
@@ -45,9 +46,8 @@ def show(to: Console, answer: Answer) -> None:
 
 
 def _show_finding(to: Console, one: Answer, sources: list[Answer]) -> None:
-    sign = SIGNS[one["severity"]][plain(to)]
     place = f"{one['start']}-{one['end']}: " if one["start"] is not None else ""
     if one["fact"] is not None:
         place = f"{one['fact']}: "
     parts = [f"{place}{one['message']} {one['advice']} {cite(one['sources'], sources)}", one["note"]]
-    item(to, sign, " ".join(part for part in parts if part))
+    item(to, sign(to, OUTCOMES[one["severity"]]), " ".join(part for part in parts if part))
