@@ -425,6 +425,7 @@ LISTING_REASONS = {
     "background_not_allowed": "{label}: the background has to be pure white.",
     "background_not_given": "{label}: whether the background is pure white, as it has to be, is unknown.",
     "digits_allowed": "{label}: it has as many digits as such a number has.",
+    "digits_all_zeros": "{label}: it is all zeros. Such a number is for use within a company, and is no product's.",
     "digits_not_allowed": "{label}: it has to be a number with this many digits: {listed}.",
     "check_digit_allowed": "{label}: its last digit follows from the others, as it has to.",
     "check_digit_not_allowed": "{label}: its last digit does not follow from the others, so a digit is wrong.",

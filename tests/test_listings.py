@@ -13,11 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from advisor.answers.parts import dumps
 from advisor.catalog import Catalog, default_data_dir
 from advisor.domain import listing_wording as wording
 from advisor.domain.listing import ELEMENTS, MEASURES, REQUIREMENTS, Listing, MainImage, check_listing
-from advisor.domain.program import MARKETPLACES, Level, Outcome
+from advisor.domain.program import MARKETPLACES, Level
 from advisor.errors import InvalidInput
+from advisor.inputs.offers import MOST_BULLETS, MOST_BULLETS_TOGETHER
 from advisor.messages import LISTING_MEASURES, LISTING_REASONS, Messages
 from advisor.services.offers import Offers
 
@@ -26,7 +28,8 @@ CATALOG = Catalog()
 OFFERS = Offers(CATALOG)
 BOUNDED = settings(derandomize=True, database=None, deadline=None, max_examples=200)
 DAY = "2026-11-25"
-TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+WITHOUT_WIDTH = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30) | st.text(f"a {WITHOUT_WIDTH}", max_size=4)
 JUDGED = {"within_limit", "above_limit", "below_limit"}
 
 
@@ -209,6 +212,31 @@ def test_a_listing_that_cannot_be_used_is_refused_with_pointer_and_code(case: di
     assert [(one.pointer, one.code) for one in caught.value.problems] == [(case["pointer"], case["code"])]
 
 
+def test_a_request_has_so_many_bullet_points_and_no_more() -> None:
+    """Each is answered, so the answer to a small request would be a large one."""
+    full = {"title": "Hammer", "bullet_points": ["!"] * MOST_BULLETS}
+    body = {"marketplace": "US", "as_of": DAY, "listings": [full] * (MOST_BULLETS_TOGETHER // MOST_BULLETS)}
+    assert len(dumps(OFFERS.listing_checks(body, Messages()))) < 15_000_000
+    with pytest.raises(InvalidInput) as caught:
+        OFFERS.listing_checks({**body, "listings": [*body["listings"], {"bullet_points": ["!"]}]}, Messages())
+    (problem,) = caught.value.problems
+    assert (problem.pointer, problem.code) == ("/listings", "wrong_length")
+    assert problem.detail.startswith("These listings have 1001 bullet points together;")
+
+
+def test_what_was_found_is_named_alike_in_every_language() -> None:
+    """Only its sentence changes."""
+    body = {"marketplace": "US", "as_of": DAY, "listings": [{"main_image": {"format": "animated_gif"}}]}
+    found = [
+        one
+        for messages in (Messages(), Messages("zh_Hans"))
+        for one in OFFERS.listing_checks(body, messages)["listings"][0]["findings"]
+        if one["requirement"] == "format"
+    ]
+    assert [one["names"] for one in found] == [["animated_gif"]] * 2
+    assert "animated GIF" in found[0]["message"] and "\u52a8\u6001GIF" in found[1]["message"]
+
+
 def test_every_reason_of_a_listing_is_met_in_a_case() -> None:
     expected = {one.split()[1] for case in CASES["case"] for one in case.get("findings", {}).values()}
     expected |= {row["expected"].split()[1] for case in CASES["limit"] for row in case["row"]}
@@ -219,6 +247,27 @@ def test_every_reason_of_a_listing_is_met_in_a_case() -> None:
     assert measures == LISTING_MEASURES.keys() == {one for several in MEASURES.values() for one in several}
 
 
+def lacking(listing: Listing) -> set[str]:
+    """Say which required parts a listing shows nothing of, or not all."""
+
+    def shown(text: str | None) -> bool:
+        return any(not one.isspace() and one not in WITHOUT_WIDTH for one in text or "")
+
+    attributes, required = listing.attributes or {}, listing.required_attributes
+    there = {
+        "title": shown(listing.title),
+        "bullet_points": bool(listing.bullet_points) and all(map(shown, listing.bullet_points)),
+        "description": shown(listing.description),
+        "images": bool(listing.images),
+        "main_image": listing.main_image not in (None, MainImage()),
+        "attributes": listing.attributes is not None
+        and required is not None
+        and all(shown(attributes.get(name)) for name in required),
+        "gtin": bool(listing.gtin_exempt) or shown(listing.gtin),
+    }
+    return {name for name, given in there.items() if not given}
+
+
 @BOUNDED
 @given(
     listing=st.builds(
@@ -226,6 +275,7 @@ def test_every_reason_of_a_listing_is_met_in_a_case() -> None:
         title=st.none() | TEXTS,
         item_highlights=st.none() | TEXTS,
         bullet_points=st.none() | st.lists(TEXTS, max_size=5).map(tuple),
+        description=st.none() | TEXTS,
         search_terms=st.none() | TEXTS,
         images=st.none() | st.integers(0, 1000),
         main_image=st.none() | st.builds(MainImage, longest_side=st.none() | st.integers(1, 20_000)),
@@ -239,14 +289,10 @@ def test_every_reason_of_a_listing_is_met_in_a_case() -> None:
     day=st.dates(date(2017, 1, 1), date(2028, 1, 1)),
 )
 def test_any_listing_of_any_script_is_answered(listing: Listing, place: str, day: date) -> None:
-    """What is missing is what is not met, and a longer text is never shorter in bytes than in code points."""
+    """What is missing is what the listing shows nothing of; a text is never shorter in bytes than in code points."""
     check = check_listing(CATALOG.listing, listing, place, day)
-    assert set(check.missing) == {
-        one.element.key
-        for one in check.presence
-        if one.level is Level.REQUIRED and one.outcome in (Outcome.MISSED, Outcome.UNKNOWN)
-    }
-    assert "description" in check.missing and check.verdict != "complete"
+    assert set(check.missing) == lacking(listing)
+    assert check.verdict != "complete"
     by_measure = {(one.element.key, one.bullet, one.measure): one.value for one in check.measured}
     for (element, bullet, measure), value in by_measure.items():
         if measure == "bytes" and (element, bullet, "characters") in by_measure:

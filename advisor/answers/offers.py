@@ -320,9 +320,11 @@ def _also(one: Held, messages: Messages) -> Answer:
 
 def _kept(one: Kept, messages: Messages) -> Answer:
     asked = one.requirement
-    names, listed = list(one.names), list(asked.listed)
+    names, listed = one.names, asked.listed
     if asked.kind == "format":
-        names, listed = ([messages.text(IMAGE_FORMAT_NAMES[name]) for name in several] for several in (names, listed))
+        names, listed = (
+            tuple(messages.text(IMAGE_FORMAT_NAMES[name]) for name in several) for several in (names, listed)
+        )
     words = {
         "names": messages.listed(names),
         "listed": " ".join(listed) if asked.kind == "characters" else messages.listed(listed),
@@ -331,7 +333,7 @@ def _kept(one: Kept, messages: Messages) -> Answer:
     return {
         **_finding(one, asked, words, messages),
         "requirement": asked.kind,
-        "names": names,
+        "names": list(one.names),
     }
 
 

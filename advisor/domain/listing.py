@@ -180,8 +180,9 @@ class Listing:
 
     @property
     def brand(self) -> str:
-        """The brand among the attributes; empty where there is none."""
-        return (self.attributes or {}).get("brand", "").strip()
+        """The brand among the attributes, whatever the case of its name; empty where there is none."""
+        named = (value.strip() for name, value in (self.attributes or {}).items() if name.casefold() == "brand")
+        return next(filter(None, named), "")
 
 
 class Presence(NamedTuple):
@@ -342,7 +343,7 @@ def _attributes(element: Element, given: Mapping[str, str], required: Sequence[s
 
 def _blank(text: str) -> bool:
     """Say whether a text shows nothing: blanks, and characters without a width."""
-    return not text.strip().strip("\u200b\u200c\u200d\u2060\ufeff\u00ad").strip()
+    return all(one.isspace() or one in "\u200b\u200c\u200d\u2060\ufeff\u00ad" for one in text)
 
 
 def _measures(element: str, listing: Listing) -> Iterator[tuple[tuple[str, int | None], int | None]]:
@@ -412,7 +413,7 @@ def _text(
 ) -> tuple[Outcome, str, tuple[str, ...]]:
     """Say what a text has that it should not have."""
     if asked.besides_brand and brand:
-        text = text.replace(brand, " ")
+        text = wording.without_name(text, brand)
     match asked.kind:
         case "characters":
             names = wording.forbidden_characters(text, asked.listed)
@@ -451,5 +452,7 @@ def _number(element: Element, asked: Requirement, digits: str) -> Iterator[Kept]
         kept = wording.check_digit_right(digits)
     else:
         return  # what is no number has no check digit either
-    outcome = Outcome.MET if kept else Outcome.MISSED
-    yield Kept(element, asked, None, outcome, f"{asked.kind}_{'allowed' if kept else 'not_allowed'}")
+    reason = f"{asked.kind}_{'allowed' if kept else 'not_allowed'}"
+    if asked.kind == "digits" and kept and not digits.strip("0"):
+        kept, reason = False, "digits_all_zeros"
+    yield Kept(element, asked, None, Outcome.MET if kept else Outcome.MISSED, reason)

@@ -37,7 +37,7 @@ class Strict(Schema):
     def load(self, data: Any, **_: Any) -> dict[str, Any]:
         """Read one object, whole. The schema's own way serves hooks and partial objects, which nothing here has."""
         if not isinstance(data, dict):
-            raise ValidationError({"_schema": [self.error_messages["type"]]})
+            raise ValidationError([self.error_messages["type"]])
         loaded: dict[str, Any] = {}
         errors: dict[str, Any] = {}
         for name, field in self.fields.items():
@@ -118,8 +118,7 @@ def flatten(messages: Any, pointer: str) -> list[Problem]:
     if isinstance(messages, dict):
         found = []
         for key, inner in messages.items():
-            below = pointer if key == "_schema" else f"{pointer}/{escape(str(key))}"
-            found.extend(flatten(inner, below))
+            found.extend(flatten(inner, f"{pointer}/{escape(str(key))}"))
         return found
     if isinstance(messages, list):
         return [problem for inner in messages for problem in flatten(inner, pointer)]

@@ -39,7 +39,10 @@ from advisor.inputs.values import (
 MOST_HANDLING_DAYS = 366
 LONGEST_TEXT = 10_000
 LONGEST_NAME = 200
-MOST_BULLETS = 100
+# Of one listing: twice as many as the field takes of the one product type whose schema was found.
+MOST_BULLETS = 20
+# Of all listings of a request: each of them is answered, at some length.
+MOST_BULLETS_TOGETHER = 1000
 MOST_IMAGES = 1000
 MOST_PIXELS = 1_000_000
 MOST_ATTRIBUTES = 1000
@@ -276,6 +279,14 @@ def read_listings(body: Any, today: date) -> ListingsInput:
     problems: list[Problem] = []
     check_number(problems, data["listings"], "/listings", MOST_LISTINGS)
     listings = tuple(_listing(one, f"/listings/{index}", problems) for index, one in enumerate(data["listings"]))
+    bullets = sum(len(one.bullet_points or ()) for one in listings)
+    if bullets > MOST_BULLETS_TOGETHER:
+        detail = say(
+            "These listings have {number} bullet points together; up to {most} are taken. Send several requests.",
+            number=bullets,
+            most=MOST_BULLETS_TOGETHER,
+        )
+        problems.append(Problem("/listings", "wrong_length", detail))
     refuse_if_any(problems)
     return ListingsInput(data["marketplace"], data.get("as_of") or today, listings)
 
