@@ -289,14 +289,6 @@ CHANNEL_NAMES = {
     "seller_flex": "Seller Flex",
 }
 
-PRE_SALE_MEDIA = {
-    "book": "Book",
-    "music": "Music",
-    "video": "Video",
-    "dvd": "DVD",
-    "other": "Not media",
-}
-
 PRE_SALE_REASONS = {
     "still_ahead": "{label}: {due_on}. It is met.",
     "not_after_offer": "{label}: {due_on} is not after {listed_on}, the day on which the offer opens. That is no pre-sale, so it is missed.",
@@ -574,13 +566,14 @@ POLICY_UNCHECKED = {
     "script_not_covered": "A good part of this text is in a script whose wording is not checked. Links and addresses were looked for all the same.",
 }
 
-MEDIA_CATEGORIES = {
-    "books": "books",
-    "music": "music",
-    "video": "video",
+MEDIA_NAMES = {
+    "books": "Books",
+    "music": "Music",
+    "video": "Video",
     "dvd": "DVD",
-    "video_games": "video games",
-    "other": "other media",
+    "video_games": "Video games",
+    "other": "Other media",
+    "not_media": "Not media",
 }
 
 DELIVERY_FAILURES = {

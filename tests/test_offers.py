@@ -21,8 +21,9 @@ from advisor.domain.assessment import Observation
 from advisor.domain.fees import CHANNELS
 from advisor.domain.formulas import allowance, defects, meets
 from advisor.domain.listing import IMAGE_FORMATS
+from advisor.domain.media import MEDIA, NOT_MEDIA
 from advisor.domain.numbers import PPM
-from advisor.domain.pre_sale import CHECKS, KINDS, MEDIA, days_before, most_events, shipping_day, with_orders
+from advisor.domain.pre_sale import CHECKS, KINDS, days_before, most_events, shipping_day, with_orders
 from advisor.domain.program import MARKETPLACES, Bar
 from advisor.errors import InvalidInput
 from advisor.messages import (
@@ -287,7 +288,7 @@ def test_every_block_says_what_to_do_and_where_it_stands() -> None:
         assert rule.text.endswith(".") and (rule.blocks or (rule.note and rule.sources))
         for block in rule.blocks:
             assert block.sources and (block.level != "required" or block.consequence)
-    assert {one for several in rules.media.values() for one in several} <= set(MEDIA)
+    assert {one for several in rules.media.values() for one in several} <= {*MEDIA, NOT_MEDIA}
     for place, category in rules.media:
         assert CATALOG.schedule(place).category(category) is not None
     cited = [one.sources for one in rules.touched] + [one.sources for one in rules.not_published]
@@ -339,7 +340,7 @@ def plans(draw: st.DrawFn) -> dict[str, Any]:
         "promised_ship_on": near() if due.year < 2990 and due.year > 1901 else None,
         "earliest_delivery_on": near() if due.year < 2990 and due.year > 1901 else None,
         "holidays": maybe(days),
-        "media": maybe(st.sampled_from(MEDIA)),
+        "media": maybe(st.sampled_from((*MEDIA, NOT_MEDIA))),
         "fulfillment": maybe(st.sampled_from(channels)),
         "prime": prime,
         "stock_secured": maybe(st.integers(0, 10**6)),

@@ -20,7 +20,7 @@ from advisor.domain.red_lines import (
     Unchecked,
 )
 from advisor.messages import (
-    MEDIA_CATEGORIES,
+    MEDIA_NAMES,
     POLICY_PERMISSIONS,
     POLICY_REASONS,
     POLICY_UNCHECKED,
@@ -93,7 +93,7 @@ def _values(one: Finding, matched: str | None, messages: Messages) -> dict[str, 
         if name == "share_ppm" and isinstance(value, int):
             values["share"] = messages.percent(value)
         elif name == "category":
-            values[name] = messages.text(MEDIA_CATEGORIES[str(value)])
+            values[name] = messages.text(MEDIA_NAMES[str(value)])
         else:
             values[name] = said(value, messages)
     return values

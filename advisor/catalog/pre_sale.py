@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 from advisor.catalog.tables import Table, check_each_once, check_sequence
 from advisor.domain.fees import CHANNELS
+from advisor.domain.media import MEDIA, NOT_MEDIA
 from advisor.domain.pre_sale import (
     CHECKS,
     EVENTS,
     KINDS,
-    MEDIA,
     WEEKDAYS,
     Asks,
     Block,
@@ -30,7 +30,7 @@ def read_pre_sale(top: Table, vocabulary: Vocabulary, sources: Sources) -> PreSa
     check_each_once(top, "rule", [rule.id for rule in rules], list(CHECKS))
     media: dict[tuple[str, str], tuple[str, ...]] = {}
     for table in top.tables("media"):
-        may_be = table.words("may_be", MEDIA)
+        may_be = table.words("may_be", (*MEDIA, NOT_MEDIA))
         for place in table.words("marketplaces", MARKETPLACES):
             media |= {(place, category): may_be for category in table.words("categories")}
         table.close()

@@ -13,12 +13,12 @@ from advisor.domain import formulas
 from advisor.domain.assessment import Observation
 from advisor.domain.fees import LineEstimate
 from advisor.domain.formulas import INTEGERS
+from advisor.domain.media import NOT_MEDIA
 from advisor.domain.numbers import PPM
 from advisor.domain.program import Bar, Level, Outcome, Program, Rule, rules_in_force
 from advisor.domain.sources import Source, Validity, in_force
 
 KINDS = ("pre_order", "back_order")
-MEDIA = ("book", "music", "video", "dvd", "other")
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 EVENTS = ("late", "cancelled")
 
@@ -279,7 +279,7 @@ def _check_category(asks: Asks, plan: Plan, around: Around) -> Answer:
     if plan.media is not None:
         possible = (plan.media,)
     elif plan.category is not None:
-        possible = around.media.get((plan.marketplace, plan.category), ("other",))
+        possible = around.media.get((plan.marketplace, plan.category), (NOT_MEDIA,))
     if not possible:
         return _needs("media")
     refused = [one for one in possible if one in asks.refused]

@@ -11,8 +11,9 @@ from advisor.catalog import Catalog
 from advisor.domain.assessment import Account
 from advisor.domain.fees import CHANNELS, FeeLine, FeeSchedule
 from advisor.domain.listing import IMAGE_FORMATS, Listing, MainImage
+from advisor.domain.media import MEDIA, NOT_MEDIA
 from advisor.domain.numbers import HIGHEST_UNITS
-from advisor.domain.pre_sale import KINDS, MEDIA, Plan
+from advisor.domain.pre_sale import KINDS, Plan
 from advisor.domain.program import Program
 from advisor.errors import Problem, say
 from advisor.inputs.accounts import Metrics, ProgramName, check_programs, read_observations
@@ -59,6 +60,13 @@ class SaleLine(FeeLineFields):
         exclude = ("fulfillment",)
 
 
+class Medium(Word):
+    """A kind of media; the former word for books is taken too."""
+
+    def read(self, value: Any) -> str:
+        return super().read("books" if value == "book" else value)
+
+
 class PreSaleRequest(Strict):
     """A planned pre-order or back-order, with the seller's current numbers to weigh it on."""
 
@@ -71,7 +79,7 @@ class PreSaleRequest(Strict):
     promised_ship_on = CountedDay()
     earliest_delivery_on = CountedDay()
     holidays = Several(CountedDay(required=True), allow_none=True, metadata={"maxItems": MOST_HOLIDAYS})
-    media = Word(MEDIA)
+    media = Medium((*MEDIA, NOT_MEDIA))
     fulfillment = Word(CHANNELS)
     prime = Flag()
     stock_secured = Count(0, HIGHEST_UNITS)

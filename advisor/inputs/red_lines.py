@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from advisor.domain.declared import Declared, Dispatch, Listing, MultiPack, ReviewRequest, Shipping
+from advisor.domain.media import MEDIA
 from advisor.domain.numbers import HIGHEST_AMOUNT, HIGHEST_COUNT, HIGHEST_UNITS, PPM
 from advisor.domain.red_lines import KINDS, MESSAGE
 from advisor.domain.red_lines import Text as GivenText
@@ -38,7 +39,6 @@ LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}", re.ASCII)
 GTIN = re.compile(r"[0-9]{8,14}", re.ASCII)
 ASIN = re.compile(r"[A-Z0-9]{10}", re.ASCII)
 PHONE_USES = ("carrier_label", "not_used", "contact_buyer", "marketing", "other")
-MEDIA = ("books", "music", "video", "dvd", "video_games", "other")
 
 
 class Language(Value):

@@ -9,16 +9,17 @@ from flask import Blueprint, Response, request
 from advisor.catalog import Catalog
 from advisor.domain.fees import FeeSchedule
 from advisor.domain.listing import IMAGE_FORMATS
-from advisor.domain.pre_sale import KINDS, MEDIA
+from advisor.domain.media import MEDIA, NOT_MEDIA
+from advisor.domain.pre_sale import KINDS
 from advisor.domain.program import MARKETPLACES
 from advisor.errors import InvalidInput, say
 from advisor.messages import (
     CHOICES,
     IMAGE_FORMAT_NAMES,
+    MEDIA_NAMES,
     OUTCOME_NAMES,
     PLACES,
     PRE_SALE_KINDS,
-    PRE_SALE_MEDIA,
     Messages,
 )
 from advisor.services.calculations import today
@@ -133,7 +134,14 @@ def pre_sale_groups(schedule: FeeSchedule, messages: Messages) -> tuple[Group, .
         Group(
             say("Stock and shipping"),
             (
-                Field("media", "choice", say("Media"), "/media", choices=named(MEDIA, PRE_SALE_MEDIA), empty=NOT_KNOWN),
+                Field(
+                    "media",
+                    "choice",
+                    say("Media"),
+                    "/media",
+                    choices=named((*MEDIA, NOT_MEDIA), MEDIA_NAMES),
+                    empty=NOT_KNOWN,
+                ),
                 Field("fulfillment", "choice", say("Who ships it?"), "/fulfillment", choices=channels, empty=NOT_KNOWN),
                 Field("stock_secured", "count", say("Units that are secured"), "/stock_secured"),
                 Field("expected_units", "count", say("Units that you expect to sell before"), "/expected_units"),

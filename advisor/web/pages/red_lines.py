@@ -12,7 +12,7 @@ from advisor.domain.program import MARKETPLACES
 from advisor.domain.red_lines import KINDS, MESSAGE, RedLines
 from advisor.errors import Sentence, say
 from advisor.inputs.red_lines import DeclaredSchema, TextSchema
-from advisor.messages import PHONE_USES, POLICY_KINDS, POLICY_LANGUAGES
+from advisor.messages import MEDIA_NAMES, PHONE_USES, POLICY_KINDS, POLICY_LANGUAGES
 from advisor.services.red_lines import RedLineChecks
 from advisor.web.pages.asking import Wording, ask
 from advisor.web.pages.entries import one_of_words
@@ -39,14 +39,6 @@ EXAMPLE = {
     "review_requests_3_sent_on": "2026-11-09",
 }
 ONE_IN_EACH_LINE = say("One in each line.")
-MEDIA_NAMES = {
-    "books": say("Books"),
-    "music": say("Music"),
-    "video": say("Video"),
-    "dvd": say("DVD"),
-    "video_games": say("Video games"),
-    "other": say("Other media"),
-}
 WORDING = Wording(
     labels={
         "message_type": say("Message type, if you send it by the messaging interface"),
