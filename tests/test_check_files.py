@@ -525,18 +525,32 @@ def test_no_result_has_the_name_of_a_column_that_is_read(
 
 
 def test_the_closing_sentence_names_what_was_not_read(tmp_path: Path) -> None:
-    (tmp_path / "in.csv").write_text("sku,Title,bullet point 1,Descripton\na,Hammer,Forged,\n")
+    (tmp_path / "in.csv").write_text("sku,Titel,bullet point 1,Descripton,images\na,Hammer,Forged,,3\n")
     args = ["listing", str(tmp_path / "in.csv"), "-o", str(tmp_path / "out.csv"), "--marketplace", "US"]
     result = CliRunner().invoke(main, args)
     assert result.exit_code == ExitCode.DONE
     assert result.stderr.startswith("1 of 1 listings checked in ")
     assert result.stderr.endswith(
-        " Passed through without a meaning here: sku, bullet point 1 (did you mean bullet_point_1?), "
+        " Passed through without a meaning here: sku, Titel (did you mean title?), "
+        "bullet point 1 (did you mean bullet_point_1?), "
         "Descripton (did you mean description?).\n"
     )
 
 
 # The command
+
+
+@pytest.mark.parametrize("command", ["listing", "policy", "pre-sale"])
+def test_rows_in_a_file_whose_name_does_not_tell(tmp_path: Path, command: str) -> None:
+    """It is read as one body of JSON; that it may be rows is said along with what is wrong with that."""
+    source = tmp_path / "in.txt"
+    source.write_text("title,text,kind\nHammer,Hammer,message\n")
+    result = CliRunner().invoke(main, [command, str(source), "--marketplace", "US"])
+    assert (result.exit_code, result.stdout) == (ExitCode.UNUSABLE, "")
+    assert result.stderr == (
+        f"advisor: {source} cannot be used: This is not JSON at line 1, column 1: Expecting value. "
+        "Of a file with many rows the name ends in .csv, .ndjson or .parquet, or --format says what it is.\n"
+    )
 
 
 @pytest.mark.parametrize("name", CHECKS)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from marshmallow import Schema, ValidationError, fields
 
 from advisor import strict_json
-from advisor.batch.header import BLANK, NO_MARKETPLACE, Cell, near, no_column, read_header
+from advisor.batch.header import BLANK, NO_MARKETPLACE, Cell, near, no_column, none_of, read_header
 from advisor.batch.layout import observation_names
 from advisor.domain.program import Vocabulary
 from advisor.errors import InvalidInput, Problem, UnreadableInput, say
@@ -61,6 +61,16 @@ class Node(ABC):
     def names(self) -> Iterator[str]:
         """The names that columns of this part have; of those with a number the first."""
         yield self.name
+
+    @property
+    def found(self) -> bool:
+        """Whether a column holds it, or some of it."""
+        return self.cell is not None
+
+    @property
+    def example(self) -> str:
+        """A name that a column of it may have."""
+        return self.name
 
     @abstractmethod
     def value(self, cells: Cells, how: Reading) -> Any:
@@ -149,6 +159,10 @@ class Listed(Compound):
         self.entries: dict[int, Node] = {}
 
     @property
+    def found(self) -> bool:
+        return super().found or bool(self.entries)
+
+    @property
     def names(self) -> Iterator[str]:
         yield self.name
         yield from self.make(1).names
@@ -193,6 +207,10 @@ class ByName(Compound):
         self.cells: dict[str, Cell] = {}
 
     @property
+    def found(self) -> bool:
+        return super().found or bool(self.cells)
+
+    @property
     def names(self) -> Iterator[str]:
         yield self.name
         yield f"{self.prefix}name"
@@ -223,6 +241,10 @@ class Observations(Compound):
         self.vocabulary = vocabulary
         self.pattern = observation_names(vocabulary)
         self.cells: dict[str, dict[tuple[str | None, str | None], dict[str, Cell]]] = {}
+
+    @property
+    def found(self) -> bool:
+        return super().found or bool(self.cells)
 
     @property
     def names(self) -> Iterator[str]:
@@ -273,6 +295,10 @@ class Fields(Compound):
         self.nodes = nodes
         self.required = required
         self.bare = bare
+
+    @property
+    def found(self) -> bool:
+        return super().found or any(node.found for node in self.nodes)
 
     @property
     def names(self) -> Iterator[str]:
@@ -386,7 +412,7 @@ class Bodies:
 
     `schema` is that of the request. Where it has a list of what is checked, `items` is its name: a row has one entry of
     it, and the fields of the request beside. `without` are fields that files do not have, and `bare` objects whose
-    fields have columns of their own names.
+    fields have columns of their own names. `any_of` are fields of which a file has one at least.
     """
 
     def __init__(
@@ -396,8 +422,10 @@ class Bodies:
         vocabulary: Vocabulary,
         without: Sequence[str] = (),
         bare: Sequence[str] = (),
+        any_of: Collection[str] = (),
     ) -> None:
         self.items = items
+        self.any_of = any_of
         left_out = [*without, *([items] if items else ())]
         self.top = _object("", "", schema, vocabulary, without=left_out, bare=bare)
         self.item: Fields | None = None
@@ -441,6 +469,9 @@ class Bodies:
                 problems.append(Problem(node.key, "missing", no_column(node.key, header)))
             elif node.cell is None and marketplace is None:
                 problems.append(Problem("marketplace", "missing", NO_MARKETPLACE))
+        needed = [node for one in self.objects for node in one.nodes if node.key in self.any_of]
+        if needed and not any(node.found for node in needed):
+            problems.append(Problem("columns", "missing", none_of([node.example for node in needed], header)))
         if problems:
             raise InvalidInput(problems)
         meant = {name: near(name, self.names) for name in self.other}

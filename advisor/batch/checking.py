@@ -40,7 +40,7 @@ class Check:
     A row is a request by `schema`, with one entry of its list `items` where it has one. `ask` answers the request,
     raising InvalidInput. `outputs` are the columns of the results and what they hold (text, count, flag, day or money),
     and `values` makes them of an answer. `without` are fields that files do not have; `bare` are objects whose fields
-    have columns of their own names, as in files of accounts.
+    have columns of their own names, as in files of accounts; `any_of` are fields of which a file has one at least.
     """
 
     rows_name: str
@@ -51,6 +51,7 @@ class Check:
     values: Callable[[Answer], Answer]
     without: tuple[str, ...] = ()
     bare: tuple[str, ...] = ()
+    any_of: tuple[str, ...] = ()
 
 
 class Checks:
@@ -101,7 +102,8 @@ class Checks:
         return bodies
 
     def _bodies(self) -> Bodies:
-        return Bodies(self.check.schema, self.check.items, self.vocabulary, self.check.without, self.check.bare)
+        check = self.check
+        return Bodies(check.schema, check.items, self.vocabulary, check.without, check.bare, check.any_of)
 
 
 class Checking(Run):

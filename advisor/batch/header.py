@@ -67,14 +67,13 @@ def no_column(wanted: str, header: Sequence[str]) -> Sentence:
     """Say that a column that every row needs is not there, and what there is instead."""
     from difflib import get_close_matches
 
-    for mark, name in (("\t", "tabs"), ("|", "bars")):
-        if len(header) == 1 and mark in header[0]:
-            return say(
-                "There is no column {column}: the columns seem to be separated by {mark}. "
-                "Commas or semicolons are taken.",
-                column=wanted,
-                mark=name,
-            )
+    mark = _other_mark(header)
+    if mark is not None:
+        return say(
+            "There is no column {column}: the columns seem to be separated by {mark}. Commas or semicolons are taken.",
+            column=wanted,
+            mark=mark,
+        )
     near = get_close_matches(wanted, [plain(name) for name in header], n=1, cutoff=0.7)
     if near:
         meant = next(name for name in header if plain(name) == near[0])
@@ -86,20 +85,63 @@ def no_column(wanted: str, header: Sequence[str]) -> Sentence:
     return say(
         "There is no column {column}, which every row needs. The file begins with {columns}.",
         column=wanted,
-        columns=", ".join(name[:LONGEST_NAME_SHOWN] for name in header[:MOST_SHOWN]),
+        columns=_beginning(header),
     )
+
+
+def none_of(wanted: Sequence[str], header: Sequence[str]) -> Sentence:
+    """Say that none of the columns is there of which every file needs one, and what there is instead."""
+    columns = ", ".join(wanted)
+    mark = _other_mark(header)
+    if mark is not None:
+        return say(
+            "One of these columns is needed at least: {columns}. "
+            "The columns seem to be separated by {mark}. Commas or semicolons are taken.",
+            columns=columns,
+            mark=mark,
+        )
+    for name in header:
+        meant = near(name, wanted)
+        if meant is not None:
+            return say(
+                "One of these columns is needed at least: {columns}. Is {near} one of them? Name it {column}.",
+                columns=columns,
+                near=repr(name[:LONGEST_NAME_SHOWN]),
+                column=meant,
+            )
+    return say(
+        "One of these columns is needed at least: {columns}. The file begins with {header}.",
+        columns=columns,
+        header=_beginning(header),
+    )
+
+
+def _other_mark(header: Sequence[str]) -> str | None:
+    """Name what seems to separate the columns, where that is none of what is taken."""
+    marks = {"\t": "tabs", "|": "bars"}
+    return next((name for mark, name in marks.items() if len(header) == 1 and mark in header[0]), None)
+
+
+def _beginning(header: Sequence[str]) -> str:
+    return ", ".join(name[:LONGEST_NAME_SHOWN] for name in header[:MOST_SHOWN])
 
 
 NO_MARKETPLACE = say("There is no column marketplace. Add one, or name the marketplace of all rows.")
 
 
 def near(name: str, known: Sequence[str]) -> str | None:
-    """Say which of the known names is meant by one that means nothing, where one is close to it."""
+    """Say which of the known names is meant by one that means nothing, where one is close to it.
+
+    Of letters that are swapped difflib sees two mistakes, which are too many for a short name.
+    """
     from difflib import get_close_matches
 
     written = plain(name)
     if written in known:
         return written
+    swapped = next((one for one in known if sorted(one) == sorted(written)), None)
+    if swapped is not None:
+        return swapped
     return next(iter(get_close_matches(written[:LONGEST_NAME_SHOWN], known, n=1, cutoff=0.85)), None)
 
 

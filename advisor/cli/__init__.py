@@ -181,6 +181,7 @@ AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print the API's 
 
 
 FORMAT = click.Choice(FORMATS)
+OR_ROWS = " Of a file with many rows the name ends in .csv, .ndjson or .parquet, or --format says what it is."
 ROWS = (
     click.option("-o", "--output", metavar="FILE", help="Where the results go; - (standard output) by default."),
     click.option("--format", "source_format", type=FORMAT, help="What FILE is, where its name does not tell."),
@@ -352,7 +353,7 @@ def pre_sale(
     if _has_rows(file, as_json, rows):
         _check_rows(ctx, file, marketplace, as_of, "plans", rows)
         return
-    answer = _checked(file, marketplace, as_of, Offers(_catalog()).pre_sale_checks)
+    answer = _checked(file, marketplace, as_of, Offers(_catalog()).pre_sale_checks, OR_ROWS)
     if as_json:
         _print_json(answer)
         return
@@ -383,7 +384,7 @@ def listing(
     if _has_rows(file, as_json, rows):
         _check_rows(ctx, file, marketplace, as_of, "listings", rows)
         return
-    answer = _checked(file, marketplace, as_of, Offers(_catalog()).listing_checks)
+    answer = _checked(file, marketplace, as_of, Offers(_catalog()).listing_checks, OR_ROWS)
     if as_json:
         _print_json(answer)
         return
@@ -414,7 +415,7 @@ def policy(
     if _has_rows(file, as_json, rows):
         _check_rows(ctx, file, marketplace, as_of, "texts", rows)
         return
-    answer = _checked(file, marketplace, as_of, RedLineChecks(_catalog()).policy_checks)
+    answer = _checked(file, marketplace, as_of, RedLineChecks(_catalog()).policy_checks, OR_ROWS)
     if as_json:
         _print_json(answer)
         return
@@ -720,8 +721,11 @@ def _override(body: Any, given: Mapping[str, Any], names: Mapping[str, str] | No
     return {f"/{key}": (names or {}).get(key, _option(key)) for key in used}
 
 
-def _read_body(file: str | None) -> tuple[str, Any]:
-    """Read a request body from a file or standard input as strict JSON; returns its name for errors, and the body."""
+def _read_body(file: str | None, otherwise: str = "") -> tuple[str, Any]:
+    """Read a request body from a file or standard input as strict JSON; returns its name for errors, and the body.
+
+    `otherwise` is said where it is no JSON: what else the file may be.
+    """
     from advisor import strict_json
     from advisor.settings import Settings
 
@@ -734,7 +738,7 @@ def _read_body(file: str | None) -> tuple[str, Any]:
         name, data = file, _read_file(file, most)
     if len(data) > most:
         raise Failure(f"{name} has more than {most} bytes, the most that is taken. ADVISOR_MAX_BODY raises that.")
-    with _refusals(name, {}):
+    with _refusals(name, {}, otherwise):
         return name, strict_json.loads(data)
 
 
@@ -751,10 +755,14 @@ def _read_file(file: str, most: int) -> bytes:
 
 
 def _checked(
-    file: str | None, marketplace: str | None, as_of: str | None, ask: "Callable[[Any, Messages], dict[str, Any]]"
+    file: str | None,
+    marketplace: str | None,
+    as_of: str | None,
+    ask: "Callable[[Any, Messages], dict[str, Any]]",
+    otherwise: str = "",
 ) -> dict[str, Any]:
     """Read the body of a check, let the options override it, and ask the service; refuse what is wrong with it."""
-    name, body = _read_body(file)
+    name, body = _read_body(file, otherwise)
     pointers = _override(body, {"marketplace": marketplace, "as_of": as_of})
     with _refusals(name, pointers):
         return ask(body, _messages())
@@ -825,8 +833,8 @@ def _check_rows(
 
 
 @contextmanager
-def _refusals(name: str, pointers: Mapping[str, str]) -> Iterator[None]:
-    """Say of input that cannot be used which file or option is wrong, and where."""
+def _refusals(name: str, pointers: Mapping[str, str], otherwise: str = "") -> Iterator[None]:
+    """Say of input that cannot be used which file or option is wrong, and where; `otherwise` if it is unreadable."""
     try:
         yield
     except InvalidInput as error:
@@ -836,7 +844,7 @@ def _refusals(name: str, pointers: Mapping[str, str]) -> Iterator[None]:
             lines.append("  `advisor fees --list --marketplace CODE` lists a marketplace's categories.")
         raise Failure("\n".join(lines)) from None
     except UnreadableInput as error:
-        raise Failure(f"{name} cannot be used: {error.detail}") from None
+        raise Failure(f"{name} cannot be used: {error.detail}{otherwise}") from None
 
 
 def _place(pointer: str, pointers: Mapping[str, str]) -> str:

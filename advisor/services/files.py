@@ -72,6 +72,7 @@ def listings(catalog: Catalog, messages: Messages) -> Check:
         rows_name="listings",
         schema=schema,
         items="listings",
+        any_of=tuple(elements),
         ask=lambda body: Offers(catalog).listing_checks(body, messages),
         outputs={
             **dict.fromkeys(("verdict", *DECIDING, "missing_attributes", "found"), "text"),
