@@ -35,19 +35,19 @@ BARS = {
 }
 
 REASONS = {
-    "meets_threshold": "{label} is {observed}; the bar is {bar}. It is met.",
-    "misses_threshold": "{label} is {observed}; the bar is {bar}. It is missed.",
+    "meets_threshold": "{label}: {observed}. The bar is {bar}. It is met.",
+    "misses_threshold": "{label}: {observed}. The bar is {bar}. It is missed.",
     "components_meet_threshold": "{label} is not given, but even the sum of its components is within the bar, {bar}. It is met.",
     "components_miss_threshold": "{label} is not given, but its largest component alone is beyond the bar, {bar}. It is missed.",
     "components_inconclusive": "{label} is not given. Its components allow both answers to the bar, {bar}: an order with several defects counts once. Give the rate itself.",
     "component_missing": "{label} is not given, and not all of its components are. Give the rate itself, or all components.",
     "components_not_comparable": "{label} is not given, and its components are counts of different numbers of orders. Give the rate itself, or components of one number of orders.",
-    "contradictory": "{label} is {observed}, which its components contradict: it lies between the largest of them and their sum. Check the numbers.",
-    "not_provided": "{label} is not given, so the bar, {bar}, cannot be checked.",
+    "contradictory": "{label}: {observed}, which its components contradict: it lies between the largest of them and their sum. Check the numbers.",
+    "not_provided": "{label}: not given, so the bar, {bar}, cannot be checked.",
     "no_activity": "{label} cannot be measured: there was no activity in the window. That is neither met nor missed.",
-    "no_published_threshold": "{label} is shown only: nobody publishes a number for it.",
-    "other_fulfillment_channel": "{label} is about orders of a fulfillment channel that this account does not use.",
-    "below_minimum_volume": "{label} is judged only from {minimum} {unit} on; there are {of}.",
+    "no_published_threshold": "{label}: shown only, because nobody publishes a number for it.",
+    "other_fulfillment_channel": "{label}: about orders of a fulfillment channel that this account does not use.",
+    "below_minimum_volume": "{label}: judged only from {minimum} {unit} on. Counted: {of}.",
 }
 
 FACT_REASONS = {
@@ -94,16 +94,16 @@ ADVICE_REASONS = {
 TREND_METHOD = "A straight line of least squares through the last 12 snapshots (more where 12 span less than 14 days; none more than 365 days before the last), each with the same weight. It counts as a trend if it leaves at most half of the variance unexplained (adjusted R² of at least 1/2), and is followed for at most 365 days after the last snapshot."
 
 TREND_REASONS = {
-    "will_be_missed": "{label} is getting worse. If this goes on, the bar is missed from {crosses_on} on.",
-    "will_be_met": "{label} is getting better. If this goes on, the bar is met from {crosses_on} on.",
+    "will_be_missed": "{label}: getting worse. If this goes on, the bar is missed from {crosses_on} on.",
+    "will_be_met": "{label}: getting better. If this goes on, the bar is met from {crosses_on} on.",
     "line_has_passed": "The line through the values of {label} crossed the bar on {crosses_on}, after the last snapshot. Send newer numbers.",
-    "beyond_horizon": "{label} moves towards the bar, but does not cross it within 365 days of the last snapshot.",
-    "moving_away": "{label} moves away from the bar, so it does not cross it.",
-    "steady": "{label} does not change, so it does not cross the bar.",
-    "scattered": "{label} goes up and down too much to speak of a trend.",
+    "beyond_horizon": "{label}: moving towards the bar, but not across it within 365 days of the last snapshot.",
+    "moving_away": "{label}: moving away from the bar, which is not crossed.",
+    "steady": "{label}: no change, so the bar is not crossed.",
+    "scattered": "{label}: up and down too much to speak of a trend.",
     "too_short_a_span": "The recent values of {label} span less than 14 days: that is too short for a trend.",
-    "not_enough_points": "{label} is known on fewer than three days of the last year: that is too little for a trend.",
-    "no_bar": "{label} is shown only: nobody publishes a number for it, so there is nothing to cross.",
+    "not_enough_points": "{label}: known on fewer than three days of the last year, which is too little for a trend.",
+    "no_bar": "{label}: shown only, because nobody publishes a number for it: there is nothing to cross.",
 }
 
 READINESS = {
@@ -129,10 +129,10 @@ STAGE_SHOWS = {
 
 TEXTS = {
     "in_band": "It lies in the band “{label}”, from {lowest} to {highest}.",
-    "to_better": "{points} more lead to “{label}”.",
-    "to_worse": "{points} fewer lead to “{label}”.",
+    "to_better": "Points up to “{label}”: {points}.",
+    "to_worse": "Points down to “{label}”: {points}.",
     "counted": "{rate} ({count} of {of} {unit})",
-    "number_of": "{number} {unit}",
+    "number_of": "{unit}: {number}",
     "of": "{count} of {of}",
     "product": "Product {number}: {label}",
     "in_percent": "{label}, in %",
@@ -293,13 +293,13 @@ PRE_SALE_REASONS = {
     "still_ahead": "{label}: {due_on}. It is met.",
     "not_after_offer": "{label}: {due_on} is not after {listed_on}, the day on which the offer opens. That is no pre-sale, so it is missed.",
     "past_already": "{label}: {due_on} is not after {as_of}, the day of this check. That is no pre-sale any more, so it is missed.",
-    "within_horizon": "{label}: {days} days. Allowed are {allowed}. It is met.",
-    "ships_beyond_horizon": "{label}: {days} days. Allowed are {allowed}. By that date it is met. But the ship date, {ships_on}, is past the last day allowed by this many days: {days_over}. Which of the two dates counts is not published.",
+    "within_horizon": "{label}: {days}. Allowed: {allowed}. It is met.",
+    "ships_beyond_horizon": "{label}: {days}. Allowed: {allowed}. By that date it is met. But the ship date, {ships_on}, is past the last day allowed by this many days: {days_over}. Which of the two dates counts is not published.",
     "no_days": "{label}: not judged, because {due_on} is not after the day of the offer.",
-    "beyond_horizon": "{label}: {days} days. Allowed are {allowed}, so it is missed.",
-    "too_soon": "{label}: {days} days. Allowed are {allowed}, so it is missed.",
+    "beyond_horizon": "{label}: {days}. Allowed: {allowed}, so it is missed.",
+    "too_soon": "{label}: {days}. Allowed: {allowed}, so it is missed.",
     "channel_allowed": "{label}: {fulfillment}. Allowed: {allowed}. It is met.",
-    "channel_refused": "{label}: {fulfillment}. Allowed: {allowed}. It is missed.",
+    "channel_refused": "{label}: {fulfillment}. Allowed: {allowed}, so it is missed.",
     "prime_as_asked": "{label}: {prime}. It has to be {allowed}, so it is met.",
     "prime_refused": "{label}: {prime}. It has to be {allowed}, so it is missed.",
     "media_allowed": "{label}: the product is none of these. It is met.",
@@ -308,8 +308,8 @@ PRE_SALE_REASONS = {
     "table_not_in_data": "{label}: the marketplace has a table of categories, which is not in the rule data. It is unknown.",
     "release_date_published": "{label}: yes. It is met.",
     "release_date_not_published": "{label}: no. It is missed.",
-    "stock_covers": "{label}: {stock_secured} units are secured for {expected_units} that are expected. It is met.",
-    "stock_short": "{label}: {stock_secured} units are secured for {expected_units} that are expected; {short} are lacking. It is missed.",
+    "stock_covers": "{label}: {stock_secured} secured, {expected_units} expected. It is met.",
+    "stock_short": "{label}: {stock_secured} secured, {expected_units} expected, {short} lacking. It is missed.",
     "promised_as_published": "{label}: {promised_ship_on}, which is the published date. It is met.",
     "promised_too_early": "{label}: {promised_ship_on}, but the published date is {ships_on}. It is too early, so it is missed.",
     "promised_too_late": "{label}: {promised_ship_on}, but the published date is {ships_on}. It is too late, so it is missed.",
@@ -323,15 +323,15 @@ PRE_SALE_REASONS = {
 }
 
 PRE_SALE_EFFECTS = {
-    "some_may_be": "{label}: of {orders} pre-orders up to {most} may be {event}, and the bar, {bar}, is still met.",
-    "all_may_be": "{label}: even if all {orders} pre-orders are {event}, the bar, {bar}, is still met.",
-    "none_may_be": "{label}: if only one of {orders} pre-orders is {event}, the bar, {bar}, is missed.",
-    "missed_anyway": "{label}: the bar, {bar}, is missed even if none of {orders} pre-orders is {event}.",
+    "some_may_be": "{label}: of the expected orders ({orders}) up to {most} may be {event}, and the bar, {bar}, is still met.",
+    "all_may_be": "{label}: even if all of the expected orders ({orders}) are {event}, the bar, {bar}, is still met.",
+    "none_may_be": "{label}: if only one of the expected orders ({orders}) is {event}, the bar, {bar}, is missed.",
+    "missed_anyway": "{label}: the bar, {bar}, is missed even if none of the expected orders ({orders}) is {event}.",
     "units_not_given": "{label}: unknown, because the expected units are not given.",
     "counts_not_given": "{label}: unknown, because the current numbers are not given as a count and its total.",
-    "below_minimum_volume": "{label} is judged only from {minimum} {unit} on; with the pre-orders there are {of}.",
-    "no_published_threshold": "{label} is shown only: nobody publishes a number for it.",
-    "other_fulfillment_channel": "{label} is about orders of a fulfillment channel that this offer does not use.",
+    "below_minimum_volume": "{label}: judged only from {minimum} {unit} on. Counted with the expected orders: {of}.",
+    "no_published_threshold": "{label}: shown only, because nobody publishes a number for it.",
+    "other_fulfillment_channel": "{label}: about orders of a fulfillment channel that this offer does not use.",
 }
 
 PRE_SALE_MARGINS = {
@@ -383,29 +383,29 @@ PRE_SALE_VERDICTS = {
 
 LISTING_REASONS = {
     "given": "{label}: given.",
-    "empty": "{label}: there is none. It is missing.",
-    "none_required": "{label}: there is none, and none is required. It is not judged.",
+    "empty": "{label}: none is there, so this is missing.",
+    "none_required": "{label}: none is there, and none is required. This is not judged.",
     "exempt": "{label}: there is none, and none is required, because the product is exempt.",
     "partly_empty": "{label}: at least one of them is empty.",
     "attributes_missing": "{label}: these are missing: {names}.",
     "required_attributes_not_given": "{label}: whether all are there is unknown, because those that the template of the category asks for are not given.",
     "not_provided": "{label}: not given, so it is unknown.",
-    "within_limit": "{label}: {value} {measure}. Allowed are {allowed}. It is met.",
-    "above_limit": "{label}: {value} {measure}. Allowed are {allowed}, so it is too much.",
-    "below_limit": "{label}: {value} {measure}. Allowed are {allowed}, so it is too little.",
+    "within_limit": "{label}, {measure}: {value}. Asked for: {allowed}. It is met.",
+    "above_limit": "{label}, {measure}: {value}. Asked for: {allowed}. It is above that, so it is missed.",
+    "below_limit": "{label}, {measure}: {value}. Asked for: {allowed}. It is below that, so it is missed.",
     "detail_not_given": "{label}: unknown, because a number is not given: {measure}.",
-    "not_for_media": "{label}: {value} {measure}. The limit does not hold for media, so it is not judged.",
-    "no_published_limit": "{label}: {value} {measure}. Amazon names no number that holds for every product, so it is not judged.",
-    "no_limit_in_data": "{label}: {value} {measure}. The rule data has no published limit for it, so it is not judged.",
+    "not_for_media": "{label}, {measure}: {value}. The limit does not hold for media, so it is not judged.",
+    "no_published_limit": "{label}, {measure}: {value}. Amazon names no number that holds for every product, so it is not judged.",
+    "no_limit_in_data": "{label}, {measure}: {value}. The rule data has no published limit for it, so it is not judged.",
     "characters_found": "{label}: these characters are not allowed: {names}.",
     "characters_not_found": "{label}: none of these characters, which are not allowed, is in it: {listed}.",
     "emoji_found": "{label}: emoji are not allowed: {names}.",
     "emoji_not_found": "{label}: there are no emoji, which are not allowed.",
     "phrases_found": "{label}: these phrases are not allowed: {names}.",
     "phrases_not_found": "{label}: none of the phrases that are published as not allowed is in it.",
-    "repeated_words_found": "{label}: no word may stand there more than {most} times. These do: {names}.",
-    "repeated_words_not_found": "{label}: no word stands there more than {most} times.",
-    "repeated_words_not_told": "{label}: whether a word stands there more than {most} times is unknown, because part of it is in a script without blanks between words.",
+    "repeated_words_found": "{label}: these words stand there more often than is allowed ({most}): {names}.",
+    "repeated_words_not_found": "{label}: no word stands there more often than is allowed ({most}).",
+    "repeated_words_not_told": "{label}: whether a word stands there more often than is allowed ({most}) is unknown, because part of it is in a script without blanks between words.",
     "asins_found": "{label}: numbers of products at Amazon (ASIN) are not allowed: {names}.",
     "asins_not_found": "{label}: there is no number of a product at Amazon (ASIN), which is not allowed.",
     "tags_found": "{label}: HTML is not allowed: {names}.",
@@ -418,7 +418,7 @@ LISTING_REASONS = {
     "background_not_given": "{label}: whether the background is pure white, as it has to be, is unknown.",
     "digits_allowed": "{label}: it has as many digits as such a number has.",
     "digits_all_zeros": "{label}: it is all zeros. Such a number is for use within a company, and is no product's.",
-    "digits_not_allowed": "{label}: it has to be a number with this many digits: {listed}.",
+    "digits_not_allowed": "{label}: it has to be a number of digits alone. There are such numbers with this many: {listed}.",
     "check_digit_allowed": "{label}: its last digit follows from the others, as it has to.",
     "check_digit_not_allowed": "{label}: its last digit does not follow from the others, so a digit is wrong.",
 }
@@ -429,25 +429,25 @@ LISTING_PARTS = {
 
 LISTING_MEASURES = {
     "characters": "characters",
-    "characters_together": "characters together",
+    "characters_together": "characters of all together",
     "bytes": "bytes",
     "bytes_of_words": "bytes without blanks and punctuation",
-    "count": "in number",
+    "count": "how many",
     "longest_side": "pixels on the longest side",
     "filled_percent": "percent of the frame filled by the product",
 }
 
 # What another source prints of a measure, and what the listing is by that.
 LISTING_ALSO = {
-    "met": "Elsewhere stands: {allowed}. By that it is met, with {value} {measure}.",
-    "missed": "Elsewhere stands: {allowed}. By that it is missed, with {value} {measure}.",
+    "met": "Elsewhere stands: {allowed} ({measure}). By that it is met, with {value}.",
+    "missed": "Elsewhere stands: {allowed} ({measure}). By that it is missed, with {value}.",
 }
 
 IMAGE_FORMAT_NAMES = {
     "jpeg": "JPEG",
     "png": "PNG",
     "tiff": "TIFF",
-    "gif": "GIF",
+    "gif": "GIF without animation",
     "animated_gif": "animated GIF",
     "other": "another format",
 }
@@ -500,7 +500,7 @@ POLICY_REASONS = {
     "price_claim": "“{matched}” speaks of a price or a discount.",
     "qr_code": "“{matched}” leads off Amazon by a code to scan.",
     "rank_claim": "“{matched}” advertises how well the product sells or ranks.",
-    "repeated_request": "Order {order_id} was asked for a review more than {limit} times.",
+    "repeated_request": "Order {order_id} was asked for a review more often than is allowed ({limit}).",
     "review_change_asked": "“{matched}” asks to change or remove a review.",
     "reward_for_review": "“{matched}” offers something for a review.",
     "sent_too_late": "The order was completed {days} days before this message; {limit} are allowed.",

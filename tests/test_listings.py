@@ -105,7 +105,8 @@ def with_limit(tmp_path: Path, element: str, block: dict[str, Any]) -> Path:
     file = data / "policies" / "listing.toml"
     lines = ["  [[element.limit]]", *(f"  {key} = {json.dumps(value)}" for key, value in block.items())]
     lines += ['  marketplaces = ["US"]', "  from = 2026-11-22", '  from_kind = "unknown"', '  level = "required"']
-    lines += ['  basis = "guideline"', '  consequence = "Made up."', '  sources = ["sipransh-rating"]']
+    lines += ['  basis = "guideline"', '  text = "Mend it."', '  consequence = "Made up."']
+    lines += ['  sources = ["sipransh-rating"]']
     bare = re.sub(r"\n +\[\[element\.[^\n]*\n(?: [^\n]*\n)*", "", file.read_text(encoding="utf-8"))
     before, key, after = bare.partition(f'key = "{element}"')
     part, end, rest = after.partition('sources = ["')
@@ -127,6 +128,7 @@ def test_what_is_published_holds_on_each_side(case: dict[str, Any]) -> None:
                     assert f"{one['outcome']} {one['reason']}" == row["expected"], (place, day, row)
                     assert one["observed"] == row.get("value")
                     assert one["names"] == row.get("names", [])
+                    assert (one["advice"] is not None) == (one["outcome"] == "missed")
                     if "also" in row:
                         assert [other["outcome"] for other in one["also_published"]] == row["also"], row
                 assert answer["verdict"] == row.get("verdict", answer["verdict"])
@@ -193,6 +195,34 @@ def test_a_title_is_held_against_what_others_print() -> None:
     assert also("UK", 150) == [(200, "met"), (150, "met")]
     assert also("JP", 51) == [(200, "met"), (50, "missed")]
     assert also("JP", 201) == [(200, "missed"), (50, "missed")]
+
+
+@pytest.mark.parametrize(
+    ("part", "said", "advice"),
+    [
+        (
+            {"description": "A <b>good</b> hammer"},
+            "Description: HTML is not allowed: <b> and </b>.",
+            "Take the HTML tags out of the description, and keep the words between them.",
+        ),
+        ({"description": ""}, "Description: none is there, so this is missing.", "Write a description with what"),
+        (
+            {"images": 1},
+            "Images, how many: 1. Asked for: 6 or more. It is below that, so it is missed.",
+            "Add more images of the product.",
+        ),
+        (
+            {"main_image": {"format": "animated_gif"}},
+            "the format is not allowed: animated GIF. Allowed are JPEG, PNG, TIFF, and GIF without animation.",
+            "Save the main image in one of these formats, as a still image.",
+        ),
+    ],
+)
+def test_the_advice_is_about_what_is_broken(part: dict[str, Any], said: str, advice: str) -> None:
+    """What a whole description has is no help where it only has tags."""
+    answer = checked(OFFERS, {**CASES["whole"], **part})
+    (found,) = [one for one in answer["findings"] if said in one["message"]]
+    assert found["advice"].startswith(advice)
 
 
 def test_what_is_advised_does_not_decide() -> None:

@@ -159,15 +159,15 @@ def test_what_a_listing_breaks_is_shown_with_what_follows(client: FlaskClient) -
     typed = {**LISTING_EXAMPLE, "title": "Hammer! " * 10, "bullet_points": "Eco-friendly\n<b>", "media": "unknown"}
     page = html.unescape(send(client, "listing", typed))
     for told in (
-        "Title: 80 characters. Allowed are at most 75, so it is too much.",
+        "Title, characters: 80. Asked for: at most 75. It is above that, so it is missed.",
         "Title: these characters are not allowed: !.",
-        "Title: no word may stand there more than 2 times. These do: hammer.",
+        "Title: these words stand there more often than is allowed (2): hammer.",
         "Bullet point 1: these phrases are not allowed: eco-friendly.",
         "Amazon may correct a longer title by itself",
-        "Elsewhere stands: at most 200. By that it is met, with 80 characters.",
+        "Elsewhere stands: at most 200 (characters). By that it is met, with 80.",
     ):
         assert told in page, told
-    assert "Title: 80 characters. The limit does not hold for media" in html.unescape(
+    assert "Title, characters: 80. The limit does not hold for media" in html.unescape(
         send(client, "listing", {**typed, "media": "true"})
     )
 

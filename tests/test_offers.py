@@ -193,7 +193,7 @@ def test_sentences_have_names_days_amounts_and_numbers_as_the_language_writes_th
     answer = OFFERS.pre_sale_checks(body, Messages())
     said = {one["rule"]: one["message"] for one in answer["findings"]}
     assert "the seller. Allowed: the seller and the seller with Prime." in said["channel"]
-    assert "1,000 units are secured for 2,500 that are expected; 1,500 are lacking." in said["stock"]
+    assert "1,000 secured, 2,500 expected, 1,500 lacking." in said["stock"]
     assert "July 4, 2027, but the published date is July 5, 2027." in said["promised-ship-date"]
     assert "$" in answer["margin"]["message"] and "USD" not in answer["margin"]["message"]
     found = {one["rule"]: one["observed"] for one in answer["findings"]}

@@ -358,7 +358,7 @@ def _finding(
         "most": None,
         "names": [],
         "message": messages.text(LISTING_REASONS[one.reason], {"label": label, **words}),
-        "advice": messages.text(one.element.text) if one.outcome is Outcome.MISSED else None,
+        "advice": text_of(published.text, messages) if published and one.outcome is Outcome.MISSED else None,
         "why": None,
         "basis": None if published is None else published.basis,
         "consequence": None if published is None else text_of(published.consequence, messages),

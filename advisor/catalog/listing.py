@@ -106,7 +106,14 @@ def _limit(table: Table, element: str, sources: Sources) -> Limit:
     unknown = table.values.get("most") == "unknown"
     least, most = (None, None) if unknown and table.has("most") else _ends(table, needed=True)
     others = tuple(_other(other, measure, comparable, sources) for other in table.tables("also_published"))
-    limit = Limit(**_published(table, sources), measure=measure, least=least, most=most, also_published=others)
+    limit = Limit(
+        **_published(table, sources),
+        text=None if unknown else table.text("text"),
+        measure=measure,
+        least=least,
+        most=most,
+        also_published=others,
+    )
     if unknown and limit.level is Level.REQUIRED:
         table.problem("level", "found 'required'; where nobody publishes a number it is advisory")
     table.close()
@@ -150,6 +157,7 @@ def _requirement(table: Table, kinds: Sequence[str], sources: Sources) -> Requir
                 table.problem(key, "found false; it is true, or the block is left out")
     requirement = Requirement(
         **_published(table, sources),
+        text=table.text("text"),
         kind=kind,
         listed=listed,
         numbers=numbers,

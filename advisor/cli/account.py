@@ -205,7 +205,8 @@ class _Account:
             return ""
         if room["count"] is None:
             points = format_decimal(parse_decimal(room["rate"].lstrip("-"), 6) or 0, 4).rstrip("0").rstrip(".")
-            return f"{points} points {'short' if room['rate'].startswith('-') else 'left'}"
+            unit = "point" if points == "1" else "points"
+            return f"{points} {unit} {'short' if room['rate'].startswith('-') else 'left'}"
         count = room["count"]
         if finding["fact"]:
             return f"{abs(count)} {'short' if count < 0 else 'to spare'}"

@@ -57,7 +57,7 @@ def show_stages(to: Console, answer: Answer) -> None:
 
 def _recovery(finding: Answer) -> str:
     recovery = finding["recovery"]
-    return "" if recovery is None else f"After {recovery['clean']} clean {recovery['unit']} it is met."
+    return "" if recovery is None else f"Clean {recovery['unit']} until it is met: {recovery['clean']}."
 
 
 def _name(missing: Answer) -> str:

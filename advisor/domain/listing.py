@@ -58,7 +58,8 @@ IMAGE_FORMATS = ("jpeg", "png", "tiff", "gif", "animated_gif", "other")
 class Published:
     """What is published about one part of a listing, for some marketplaces on certain days.
 
-    `except_media` is true where it does not hold for books, music, video and the like.
+    `text` says what to do where a listing breaks it; None where nothing can. `except_media` is true where it does not
+    hold for books, music, video and the like.
     """
 
     marketplaces: frozenset[str]
@@ -66,6 +67,7 @@ class Published:
     level: Level
     basis: str
     except_media: bool
+    text: str | None
     consequence: str | None
     note: str | None
     sources: tuple[Source, ...]
