@@ -276,7 +276,7 @@ def test_assess_answers_first_and_orders_findings(tmp_path: Path) -> None:
     result = run("assess", body(tmp_path, FAILING))
     assert (result.exit_code, result.stderr) == (0, "")
     lines = result.stdout.splitlines()
-    assert lines[0] == "Amazon Business seller program (Enterprise Mall), US, 2026-11-22"
+    assert lines[0] == "Amazon Business seller program (Enterprise Mall), United States (US), 2026-11-22"
     assert lines[1] == "Not eligible: at least one required criterion is missed. Score: 0 of 100."
     titles = [line for line in lines if line in ("✗ Missed", "? Unknown", "✓ Met", "– Not applicable")]
     assert titles == ["✗ Missed", "? Unknown", "✓ Met", "– Not applicable"]
@@ -381,7 +381,7 @@ def test_assess_options_override_the_body() -> None:
     assert (answer["marketplace"], answer["as_of"]) == ("UK", "2026-11-01")
     assert [one["program"] for one in answer["assessments"]] == programs
     shown = run("assess", *options, input=json.dumps(ACCOUNT)).stdout
-    assert shown.count(", UK, 2026-11-01\n") == 2
+    assert shown.count(", United Kingdom (UK), 2026-11-01\n") == 2
 
 
 def test_assess_names_the_option_that_is_wrong() -> None:
@@ -459,7 +459,7 @@ def test_json_is_utf_8_whatever_the_terminal_speaks() -> None:
 def test_texts_from_files_cannot_steer_the_terminal() -> None:
     sale = SALE | {"lines": [SALE["lines"][0] | {"ref": "\x1b[31mred\x07"}]}  # type: ignore[operator,index]
     shown = run("fees", input=json.dumps(sale))
-    assert "�[31mred�: jewelry" in shown.stdout
+    assert "�[31mred�: Jewelry (jewelry)" in shown.stdout
     assert "\x1b" not in shown.stdout
     refused = run("assess", input=json.dumps({"\x1b[2J": 1}))
     assert "/�[2J: There is no such field here." in refused.stderr
@@ -517,7 +517,7 @@ def test_fees_shows_parts_tiers_prices_rule_and_sources() -> None:
     result = run("fees", input=json.dumps(SALE))
     assert (result.exit_code, result.stderr) == (0, "")
     shown = result.stdout
-    assert shown.startswith("ring: jewelry (Jewelry), US, 2026-11-22\n")
+    assert shown.startswith("ring: Jewelry (jewelry), United States (US), 2026-11-22\n")
     assert re.search(r"^Referral fee +52\.50 +525\.00$", shown, re.MULTILINE)
     assert re.search(r"^Net proceeds +247\.50 +2475\.00$", shown, re.MULTILINE)
     assert "  • from 0.00 to 250.00: 20% of 250.00 is 50.00\n  • from 250.00 on: 5% of 50.00 is 2.50\n" in shown

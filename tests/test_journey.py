@@ -153,6 +153,7 @@ def test_the_command_lists_the_nearest_first(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["reach", str(SAMPLE)])
     assert done.exit_code == 0, done.output
     assert done.output.index("1. Amazon Business seller program") < done.output.index("Premium shipping")
+    assert "? Enrolled in Amazon Business (facts.amazon_business_enrolled)\n" in done.output
     as_json = CliRunner().invoke(main, ["reach", str(SAMPLE), "--json"])
     assert json.loads(as_json.output) == Journey(CATALOG).reach(body(), Messages())
     wrong = tmp_path / "wrong.json"

@@ -7,7 +7,20 @@ from string import Formatter
 
 import pytest
 
-from advisor.messages import CATALOG, TRANSLATIONS, available_locales, messages_in, negotiate
+from advisor.messages import (
+    CATALOG,
+    LISTING_ALSO,
+    LISTING_REASONS,
+    PRE_SALE_EFFECTS,
+    PRE_SALE_REASONS,
+    REASONS,
+    TEXTS,
+    TRANSLATIONS,
+    TREND_REASONS,
+    available_locales,
+    messages_in,
+    negotiate,
+)
 from tests.catalogs import read, template
 
 LOCALES = [name for name in available_locales() if name != "en"]
@@ -32,6 +45,18 @@ def test_every_message_is_translated_and_keeps_its_placeholders(locale: str) -> 
             assert not one.fuzzy, one.id
             assert placeholders(one.string) == placeholders(one.id), one.id
             assert one.string == one.string.strip(), one.id
+
+
+def test_sentences_are_right_for_one_and_for_many() -> None:
+    """A name may be one of many things (violations), and a number may be 1: no verb or noun agrees with either.
+
+    Only of rates, which are named in the singular, something is said about their components.
+    """
+    lists = (REASONS, TREND_REASONS, PRE_SALE_REASONS, PRE_SALE_EFFECTS, LISTING_REASONS, LISTING_ALSO, TEXTS)
+    for message in (message for several in lists for message in several.values()):
+        if "component" not in message:
+            assert not re.search(r"\{label\} (is|are|moves|does|goes)\b", message), message
+        assert not re.search(r"\{\w+\} (are|more|fewer|units|days|pre-orders|times|lead)\b", message), message
 
 
 def test_messages_name_their_placeholders() -> None:

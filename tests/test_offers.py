@@ -442,8 +442,22 @@ def test_every_listing_in_order_is_answered_as_documented(app: Any, described: d
     assert len(answer.json["listings"]) == len(listings)
 
 
-@pytest.mark.parametrize(("command", "sample"), [("pre-sale", "pre-sale.json"), ("listing", "listing.json")])
-def test_a_command_answers_as_the_api_does(client: FlaskClient, command: str, sample: str) -> None:
+@pytest.mark.parametrize(
+    ("command", "sample", "named"),
+    [
+        (
+            "pre-sale",
+            "pre-sale.json",
+            [
+                "Pre-order: before the release, United States (US), 2026-11-22\n",
+                "• Amazon Business seller program (Enterprise Mall): Late shipment rate, 30 days: ",
+                "of the expected orders (200) up to 11 may be late, and the bar, below 2%, is still met.",
+            ],
+        ),
+        ("listing", "listing.json", ["sku-1, United States (US), 2026-11-25\n"]),
+    ],
+)
+def test_a_command_answers_as_the_api_does(client: FlaskClient, command: str, sample: str, named: list[str]) -> None:
     file = ROOT / "data" / "samples" / sample
     done = CliRunner().invoke(main, [command, str(file), "--json"])
     assert done.exit_code == 0, done.output
@@ -453,6 +467,7 @@ def test_a_command_answers_as_the_api_does(client: FlaskClient, command: str, sa
     shown = CliRunner().invoke(main, [command, str(file)])
     assert shown.exit_code == 0 and expected["marketplace"] in shown.stdout
     assert "Sources" in shown.stdout
+    assert all(" ".join(one.split()) in " ".join(shown.stdout.split()) for one in named)
     again = CliRunner().invoke(main, [command, "-", "--json"], input=file.read_text(encoding="utf-8"))
     assert json.loads(again.stdout) == expected
 

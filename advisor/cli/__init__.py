@@ -353,11 +353,12 @@ def pre_sale(
     if _has_rows(file, as_json, rows):
         _check_rows(ctx, file, marketplace, as_of, "plans", rows)
         return
-    answer = _checked(file, marketplace, as_of, Offers(_catalog()).pre_sale_checks, OR_ROWS)
+    catalog = _catalog()
+    answer = _checked(file, marketplace, as_of, Offers(catalog).pre_sale_checks, OR_ROWS)
     if as_json:
         _print_json(answer)
         return
-    show_pre_sale(_console(), answer, _messages())
+    show_pre_sale(_console(), answer, catalog, _messages())
 
 
 @main.command()
@@ -388,7 +389,7 @@ def listing(
     if as_json:
         _print_json(answer)
         return
-    show_listings(_console(), answer)
+    show_listings(_console(), answer, _messages())
 
 
 @main.command()
@@ -419,7 +420,7 @@ def policy(
     if as_json:
         _print_json(answer)
         return
-    show(_console(), answer)
+    show(_console(), answer, _messages())
 
 
 @main.command()
@@ -436,11 +437,12 @@ def reach(file: str | None, marketplace: str | None, as_of: str | None, as_json:
     from advisor.cli.journey import show_reach
     from advisor.services.journey import Journey
 
-    answer = _checked(file, marketplace, as_of, Journey(_catalog()).reach)
+    catalog = _catalog()
+    answer = _checked(file, marketplace, as_of, Journey(catalog).reach)
     if as_json:
         _print_json(answer)
         return
-    show_reach(_console(), answer)
+    show_reach(_console(), answer, catalog.vocabulary, _messages())
 
 
 @main.command()

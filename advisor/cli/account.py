@@ -20,11 +20,12 @@ from advisor.cli.terminal import (
     limit,
     plain,
     print_table,
+    scope,
     table,
     text,
 )
 from advisor.domain.numbers import format_decimal, parse_decimal
-from advisor.domain.program import Criterion, Metric, Program
+from advisor.domain.program import Criterion, Metric, Program, Vocabulary
 from advisor.messages import TEXTS, VERDICTS, Messages
 
 Answer = Mapping[str, Any]
@@ -108,7 +109,7 @@ class _Account:
 
     def _show_verdict(self) -> None:
         verdict, score = self.assessment["verdict"], self.assessment["score"]
-        title = f"{self.messages.text(self.program.title)}, {self.answer['marketplace']}, {self.answer['as_of']}"
+        title = f"{self.messages.text(self.program.title)}, {scope(self.answer, self.messages)}"
         self.to.print(text(title))
         values = {"marketplace": self.answer["marketplace"], "as_of": self.answer["as_of"]}
         said = VERDICTS[verdict_sentence(self.assessment)]
@@ -247,17 +248,7 @@ class _Account:
         if missing:
             heading(self.to, "What is missing")
         for one in missing:
-            bullet(self.to, self._slot(one))
-
-    def _slot(self, slot: Answer) -> str:
-        """Name a metric or fact as a person and as a request names it."""
-        vocabulary = self.catalog.vocabulary
-        if slot.get("fact"):
-            return f"{self.messages.text(vocabulary.facts[slot['fact']].label)} (facts.{slot['fact']})"
-        days = f", {slot['window_days']} days" if slot["window_days"] else ""
-        segment = f", {slot['segment']}" if slot["segment"] else ""
-        label = self.messages.text(vocabulary.metrics[slot["metric"]].label)
-        return f"{label}{days}{segment} (metrics.{slot['metric']})"
+            bullet(self.to, slot_name(one, self.catalog.vocabulary, self.messages))
 
     def _show_next_steps(self) -> None:
         steps: Sequence[Answer] = self.assessment["next_steps"]
@@ -291,7 +282,16 @@ class _Account:
         if self.assessment["unused"]:
             heading(self.to, "Given, but read by no criterion")
         for one in self.assessment["unused"]:
-            bullet(self.to, self._slot(one))
+            bullet(self.to, slot_name(one, self.catalog.vocabulary, self.messages))
+
+
+def slot_name(slot: Answer, vocabulary: Vocabulary, messages: Messages) -> str:
+    """Name a metric or fact as a person and as a request names it."""
+    if slot.get("fact"):
+        return f"{messages.text(vocabulary.facts[slot['fact']].label)} (facts.{slot['fact']})"
+    days = f", {slot['window_days']} days" if slot["window_days"] else ""
+    segment = f", {slot['segment']}" if slot["segment"] else ""
+    return f"{messages.text(vocabulary.metrics[slot['metric']].label)}{days}{segment} (metrics.{slot['metric']})"
 
 
 def allowance_used(finding: Answer) -> tuple[Fraction, Fraction] | None:

@@ -5,16 +5,18 @@ from typing import Any
 
 from rich.console import Console
 
-from advisor.cli.account import VERDICT_STYLES, sign
-from advisor.cli.terminal import bullet, citations, cite, heading, item, text
+from advisor.cli.account import VERDICT_STYLES, sign, slot_name
+from advisor.cli.terminal import bullet, citations, cite, heading, item, scope, text
+from advisor.domain.program import Vocabulary
+from advisor.messages import Messages
 
 Answer = Mapping[str, Any]
 
 
-def show_reach(to: Console, answer: Answer) -> None:
+def show_reach(to: Console, answer: Answer, vocabulary: Vocabulary, messages: Messages) -> None:
     """Print the programs, the nearest first, with what each would take."""
     sources: list[Answer] = []
-    to.print(text(f"{answer['marketplace']}, {answer['as_of']}", "bold"))
+    to.print(text(scope(answer, messages), "bold"))
     for one in answer["programs"]:
         score = "" if one["score"] is None else f" Score: {one['score']} of 100."
         heading(to, f"{one['distance']['position']}. {one['title']} ({one['program']})")
@@ -22,7 +24,7 @@ def show_reach(to: Console, answer: Answer) -> None:
         for each in one["missed"]:
             item(to, sign(to, "missed"), f"{each['message']} {_recovery(each)} {cite(each['sources'], sources)}")
         for each in one["missing"]:
-            item(to, sign(to, "unknown"), _name(each))
+            item(to, sign(to, "unknown"), slot_name(each, vocabulary, messages))
         for step in one["next_steps"]:
             bullet(to, step["text"])
     for title, apart in (("Not applicable", "not_applicable"), ("Not covered", "not_covered")):
@@ -58,11 +60,3 @@ def show_stages(to: Console, answer: Answer) -> None:
 def _recovery(finding: Answer) -> str:
     recovery = finding["recovery"]
     return "" if recovery is None else f"Clean {recovery['unit']} until it is met: {recovery['clean']}."
-
-
-def _name(missing: Answer) -> str:
-    if "fact" in missing:
-        return str(missing["fact"])
-    window = f", {missing['window_days']} days" if missing["window_days"] else ""
-    segment = f", {missing['segment']}" if missing["segment"] else ""
-    return f"{missing['metric']}{window}{segment}"

@@ -5,9 +5,10 @@ from typing import Any
 
 from rich.console import Console
 
+from advisor.catalog import Catalog
 from advisor.cli.account import OUTCOMES, sign
-from advisor.cli.terminal import bullet, citations, cite, heading, item, print_table, table, text
-from advisor.messages import Messages
+from advisor.cli.terminal import bullet, citations, cite, heading, item, print_table, scope, table, text
+from advisor.messages import PRE_SALE_KINDS, Messages
 
 Answer = Mapping[str, Any]
 
@@ -21,10 +22,10 @@ VERDICT_STYLES = {
 }
 
 
-def show_pre_sale(to: Console, answer: Answer, messages: Messages) -> None:
+def show_pre_sale(to: Console, answer: Answer, catalog: Catalog, messages: Messages) -> None:
     """Print the answer to a pre-sale check."""
     sources: list[Answer] = []
-    to.print(text(f"{answer['kind']}, {answer['marketplace']}, {answer['as_of']}", "bold"))
+    to.print(text(f"{messages.text(PRE_SALE_KINDS[answer['kind']])}, {scope(answer, messages)}", "bold"))
     to.print(text(answer["message"], VERDICT_STYLES[answer["verdict"]]))
     _show_findings(to, answer["findings"], sources)
     heading(to, "Dates")
@@ -40,9 +41,10 @@ def show_pre_sale(to: Console, answer: Answer, messages: Messages) -> None:
     heading(to, "Price")
     item(to, sign(to, answer["margin"]["outcome"]), answer["margin"]["message"])
     if answer["effects"]:
-        heading(to, "What late and cancelled pre-orders would do")
+        heading(to, "What late and cancelled orders would do")
         for one in answer["effects"]:
-            bullet(to, f"{one['program']}: {_effect(one, messages)} {cite(one['sources'], sources)}")
+            title = messages.text(catalog.program(one["program"]).title)
+            bullet(to, f"{title}: {_effect(one, messages)} {cite(one['sources'], sources)}")
         heading(to, "That rests on")
         for one in answer["assumptions"]:
             bullet(to, one["text"])
@@ -52,13 +54,13 @@ def show_pre_sale(to: Console, answer: Answer, messages: Messages) -> None:
     citations(to, sources)
 
 
-def show_listings(to: Console, answer: Answer) -> None:
+def show_listings(to: Console, answer: Answer, messages: Messages) -> None:
     """Print the answer to a listing check."""
     sources: list[Answer] = []
     for number, one in enumerate(answer["listings"], start=1):
         if number > 1:
             to.print()
-        to.print(text(f"{one['ref'] or f'Listing {number}'}, {answer['marketplace']}, {answer['as_of']}", "bold"))
+        to.print(text(f"{one['ref'] or f'Listing {number}'}, {scope(answer, messages)}", "bold"))
         to.print(text(one["message"], VERDICT_STYLES[one["verdict"]]))
         _show_findings(to, one["findings"], sources)
     heading(to, "Why it matters")
@@ -90,7 +92,7 @@ def _show_findings(to: Console, findings: Sequence[Answer], sources: list[Answer
 
 
 def _effect(one: Answer, messages: Messages) -> str:
-    """Say what pre-orders do to a criterion, and what the given share of them would."""
+    """Say what the expected orders do to a criterion, and what the given share of them would."""
     said = str(one["message"])
     after = one["after"]
     if after is not None:

@@ -6,7 +6,8 @@ from typing import Any
 from rich.console import Console
 
 from advisor.cli.account import sign
-from advisor.cli.terminal import bullet, citations, cite, heading, item, text
+from advisor.cli.terminal import bullet, citations, cite, heading, item, scope, text
+from advisor.messages import POLICY_KINDS, Messages
 
 Answer = Mapping[str, Any]
 
@@ -21,14 +22,15 @@ VERDICT_STYLES = {
 OUTCOMES = {"prohibited": "missed", "doubtful": "unknown"}
 
 
-def show(to: Console, answer: Answer) -> None:
+def show(to: Console, answer: Answer, messages: Messages) -> None:
     """Print the answer to a policy check."""
     sources: list[Answer] = []
-    to.print(text(f"{answer['marketplace']}, {answer['as_of']}", "bold"))
+    to.print(text(scope(answer, messages), "bold"))
     to.print(text(answer["message"], VERDICT_STYLES[answer["verdict"]]))
     for permission in answer["permitted"]:
         number = permission["text_index"]
-        heading(to, f"Text {number + 1} ({permission['kind']}): {permission['message']}")
+        kind = messages.text(POLICY_KINDS[permission["kind"]])
+        heading(to, f"Text {number + 1}: {kind}. {permission['message']}")
         for one in answer["findings"]:
             if one["text_index"] == number:
                 _show_finding(to, one, sources)
@@ -48,6 +50,6 @@ def show(to: Console, answer: Answer) -> None:
 def _show_finding(to: Console, one: Answer, sources: list[Answer]) -> None:
     place = f"{one['start']}-{one['end']}: " if one["start"] is not None else ""
     if one["fact"] is not None:
-        place = f"{one['fact']}: "
+        place = f"{one['label']} ({one['fact']}): "
     parts = [f"{place}{one['message']} {one['advice']} {cite(one['sources'], sources)}", one["note"]]
     item(to, sign(to, OUTCOMES[one["severity"]]), " ".join(part for part in parts if part))

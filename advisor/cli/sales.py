@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 
 from advisor.catalog import Catalog
-from advisor.cli.terminal import bullet, citations, cite, heading, item, print_table, table, text
+from advisor.cli.terminal import bullet, citations, cite, heading, item, print_table, scope, table, text
 from advisor.domain.numbers import parse_decimal
 from advisor.messages import Messages
 
@@ -37,9 +37,9 @@ def show(to: Console, answer: Answer, catalog: Catalog, messages: Messages) -> N
         if number:
             to.print()
         known = categories.get(line["category"])
-        label = f" ({messages.text(known.label)})" if known else ""
+        name = f"{messages.text(known.label)} ({line['category']})" if known else line["category"]
         ref = f"{line['ref']}: " if line["ref"] else ""
-        to.print(text(f"{ref}{line['category']}{label}, {answer['marketplace']}, {answer['as_of']}", "bold"))
+        to.print(text(f"{ref}{name}, {scope(answer, messages)}", "bold"))
         _show_line(to, line, messages, sources)
     totals = answer["totals"]
     if len(answer["lines"]) > 1 and totals["total_sales_price"] is not None:
@@ -125,7 +125,7 @@ def _rule(rule: Answer, sources: list[Answer]) -> list[str]:
 
 def show_schedule(to: Console, answer: Answer, messages: Messages) -> None:
     """Print the categories of a fee schedule with their rates."""
-    to.print(text(f"Referral fees, {answer['marketplace']}, {answer['as_of']}, in {answer['currency']}", "bold"))
+    to.print(text(f"Referral fees, {scope(answer, messages)}, in {answer['currency']}", "bold"))
     if not answer["covered"]:
         to.print(text(f"No fee rule holds in {answer['marketplace']} on {answer['as_of']}. {answer['note']}"))
         return

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from advisor.cli.streams import printable
+from advisor.messages import PLACES, Messages
 
 # What goes into a file or a pipe is this wide, whatever terminal the command was typed in.
 PIPE_WIDTH = 100
@@ -46,6 +47,12 @@ def heading(to: Console, title: str) -> None:
     """Print the title of a section."""
     to.print()
     to.print(text(title, "bold"))
+
+
+def scope(answer: Mapping[str, Any], messages: Messages) -> str:
+    """Name the marketplace, by its code as well, and the day that an answer is for."""
+    place = answer["marketplace"]
+    return f"{messages.text(PLACES[place])} ({place}), {answer['as_of']}"
 
 
 def item(to: Console, sign: str, entry: str) -> None:
