@@ -64,14 +64,15 @@ def read_red_lines(top: Table, sources: Sources) -> RedLines:
             top.problem(f"rule[{rule.id}].yields_to", f"found {other!r}, which is no rule")
     shields = []
     for table in top.tables("shield"):
-        part = reader.part(table, "find", table.text("find"))
-        shields.append(Shield(part, frozenset(table.words("rules", ids))))
+        without, of_rules = reader.optional(table, "without"), frozenset(table.words("rules", ids))
+        for one in _one_or_several(table, "find"):
+            shields.append(Shield(reader.part(table, "find", one), of_rules, without))
         table.close()
     gaps = []
     for table in top.tables("gap", name_by="id"):
         gaps.append(Gap(table.text("id"), table.text("label"), table.text("text"), table.sources(sources)))
         table.close()
-    lines = RedLines(reader.languages, reader.folding, message_types, rules, tuple(shields), tuple(gaps))
+    lines = RedLines(reader.languages, reader.folding, reader.uncut, message_types, rules, tuple(shields), tuple(gaps))
     top.close()
     return lines
 
@@ -83,6 +84,7 @@ class _Reader:
         self.sources = sources
         self.languages = top.words("languages")
         self.folding = Folding(self._look_alikes(top.table("fold")) | self._simplified(top))
+        self.uncut = self._uncut(top)
         self.alternatives: dict[str, tuple[str, ...]] = {}
         self.words = self._words(top.table("words"))
         self.lists: dict[str, tuple[Part, ...]] = {}
@@ -108,6 +110,14 @@ class _Reader:
                 if found.setdefault(character, word[0]) != word[0]:
                     top.problem("simplified", f"found {character!r}, which stands under another character too")
         return found
+
+    def _uncut(self, top: Table) -> re.Pattern[str]:
+        """Read the words that nothing found may begin or end inside of; of several at a place the longest counts."""
+        words = " ".join(top.words("uncut")).split()
+        for word in words:
+            if self.folding.plain(word).text != word:
+                top.problem("uncut", f"found {word!r}, which no text is compared with")
+        return re.compile("|".join(map(re.escape, sorted(words, key=len, reverse=True))))
 
     def _words(self, table: Table) -> dict[str, str]:
         """Read named lists of alternatives; one may use those above it."""
@@ -172,7 +182,8 @@ class _Reader:
                 raise UnusablePattern(f"it has {character!r}, which no text is compared with: write {plain!r}")
         return expand(pattern, self.words if words is None else words)
 
-    def _optional(self, table: Table, key: str) -> re.Pattern[str] | None:
+    def optional(self, table: Table, key: str) -> re.Pattern[str] | None:
+        """Compile the pattern at a key that may be left out."""
         return self.compiled(table, key) if table.has(key) else None
 
     def _hosts(self, table: Table, key: str) -> frozenset[str]:
@@ -271,8 +282,8 @@ class _Reader:
             reach=table.integer("reach", 1, LONGEST_REACH) if together else 0,
             across=table.integer("across", 1, MOST_ACROSS) if together and table.has("across") else 0,
             in_order=table.flag("in_order") if together and table.has("in_order") else False,
-            needs=self._optional(table, "needs"),
-            without=self._optional(table, "without"),
+            needs=self.optional(table, "needs"),
+            without=self.optional(table, "without"),
             hosts=hosts,
             not_hosts=not_hosts,
             digits=digits,

@@ -123,10 +123,20 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shield:
-    """What looks like a breach of some rules and is none, such as an order number."""
+    """What looks like a breach of some rules and is none, such as an order number.
+
+    It shields nothing in a text that has `without` in it.
+    """
 
     part: Part
     rules: frozenset[str]
+    without: re.Pattern[str] | None = None
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """Find the stretches that it shields."""
+        if self.without and self.without.search(text):
+            return []
+        return [match.span() for match in self.part.find(text)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,10 +161,11 @@ class Gap:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RedLines:
-    """All of them. `languages` are those whose wording the patterns know."""
+    """All of them. `languages` are those whose wording the patterns know, `uncut` the words that none cuts in two."""
 
     languages: tuple[str, ...]
     folding: Folding
+    uncut: re.Pattern[str]
     message_types: MessageTypes
     rules: tuple[Rule, ...]
     shields: tuple[Shield, ...]
@@ -316,7 +327,7 @@ def _in_text(
 ) -> list[Finding]:
     found: list[tuple[Rule, Block, list[tuple[int, int, str]]]] = []
     shields: dict[Shield, list[tuple[int, int]]] = {}
-    search = Search(plain)
+    search = Search(plain, lines.uncut)
     for rule, block in rules:
         if text.kind not in rule.kinds or (rule.proactive and text.reply):
             continue
@@ -331,7 +342,7 @@ def _in_text(
         for shield in lines.shields:
             if rule.id in shield.rules:
                 if shield not in shields:
-                    shields[shield] = [one.span() for one in shield.part.find(plain.text)]
+                    shields[shield] = shield.spans(plain.text)
                 spans = _outside(spans, shields[shield])
         found.append((rule, block, _merge(spans)))
     by_rule = {rule.id: [(start, end) for start, end, _ in spans] for rule, _, spans in found}
@@ -345,13 +356,21 @@ def _in_text(
 
 
 class Search:
-    """Searches one plain text. What an expression finds is kept: several patterns share the same lists of words."""
+    """Searches one plain text. What an expression finds is kept: several patterns share the same lists of words.
 
-    def __init__(self, plain: PlainText) -> None:
+    Chinese has no blanks between words: what begins or ends inside of one of `uncut` is no word, such as 包邮 in 面包邮票.
+    """
+
+    def __init__(self, plain: PlainText, uncut: re.Pattern[str] | None = None) -> None:
         self.plain = plain
         self._readings = (plain.text,) if plain.words == plain.text else (plain.text, plain.words)
         self._languages = {language for language, letter in LETTERS.items() if letter.search(plain.text)}
         self._found: dict[tuple[str, tuple[Part, ...]], tuple[list[int], list[int]]] = {}
+        self._inside = {
+            place
+            for match in (uncut.finditer(plain.text) if uncut and "zh" in self._languages else ())
+            for place in range(match.start() + 1, match.end())
+        }
 
     def matches(self, pattern: Pattern) -> Iterator[tuple[int, int]]:
         """Find where a pattern matches, in plain positions. Wording is also sought where signs stand for letters."""
@@ -365,17 +384,23 @@ class Search:
             elif len(pattern.parts) > 1:
                 yield from self._together(pattern, text)
             else:
-                yield from _alone(pattern, text)
+                for match in _alone(pattern, text):
+                    if self._whole(match):
+                        yield match.span()
 
     def _spans(self, part: tuple[Part, ...], text: str) -> tuple[list[int], list[int]]:
         """Find all matches of a part: where they start, in order, and where they end."""
         if (text, part) not in self._found:
             if len(part) == 1:
-                spans = [match.span() for match in part[0].find(text)]
+                spans = [match.span() for match in part[0].find(text) if self._whole(match)]
             else:
                 spans = sorted({span for one in part for span in zip(*self._spans((one,), text), strict=True)})
             self._found[text, part] = [start for start, _ in spans], [end for _, end in spans]
         return self._found[text, part]
+
+    def _whole(self, match: re.Match[str]) -> bool:
+        """Say whether a match begins and ends where words do."""
+        return not self._inside or self._inside.isdisjoint(match.span())
 
     def _together(self, pattern: Pattern, text: str) -> Iterator[tuple[int, int]]:
         """Find the first part with one match of each other part near it."""
@@ -436,7 +461,7 @@ class Search:
         return breaks[first - 1] + 1 if first else 0, breaks[last] if last < len(breaks) else len(self.plain.text)
 
 
-def _alone(pattern: Pattern, text: str) -> Iterator[tuple[int, int]]:
+def _alone(pattern: Pattern, text: str) -> Iterator[re.Match[str]]:
     """Find the only part of a pattern, with what has to be so inside of it."""
     for match in pattern.parts[0][0].find(text):
         matched = match[0]
@@ -450,7 +475,7 @@ def _alone(pattern: Pattern, text: str) -> Iterator[tuple[int, int]]:
             continue
         if pattern.digits and not pattern.digits[0] <= sum(map(str.isdigit, matched)) <= pattern.digits[1]:
             continue
-        yield match.span()
+        yield match
 
 
 def below(host: str, hosts: frozenset[str]) -> bool:
