@@ -62,11 +62,11 @@ def read_red_lines(top: Table, sources: Sources) -> RedLines:
     for rule in rules:
         for other in sorted(rule.yields_to - set(ids)):
             top.problem(f"rule[{rule.id}].yields_to", f"found {other!r}, which is no rule")
-    shields = []
+    shields: list[Shield] = []
     for table in top.tables("shield"):
         without, of_rules = reader.optional(table, "without"), frozenset(table.words("rules", ids))
-        for one in _one_or_several(table, "find"):
-            shields.append(Shield(reader.part(table, "find", one), of_rules, without))
+        parts = (reader.part(table, "find", one) for one in _one_or_several(table, "find"))
+        shields += [Shield(part, of_rules, without) for part in parts]
         table.close()
     gaps = []
     for table in top.tables("gap", name_by="id"):

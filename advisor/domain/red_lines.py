@@ -358,7 +358,7 @@ def _in_text(
 class Search:
     """Searches one plain text. What an expression finds is kept: several patterns share the same lists of words.
 
-    Chinese has no blanks between words: what begins or ends inside of one of `uncut` is no word, such as 包邮 in 面包邮票.
+    Chinese has no blanks between words: what begins or ends inside of one of `uncut` is none, such as 包邮 in 面包邮票.
     """
 
     def __init__(self, plain: PlainText, uncut: re.Pattern[str] | None = None) -> None:
