@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from advisor.catalog import Catalog
-from advisor.catalog.patterns import UnusablePattern, alternatives, compile_pattern, compile_words
+from advisor.catalog.patterns import UnusablePattern, alternatives, compile_part, compile_pattern, compile_words
 from advisor.catalog.red_lines import read_red_lines
 from advisor.catalog.tables import open_file
 from advisor.cli import main
@@ -404,6 +404,25 @@ def test_a_pattern_that_is_wrong_or_could_be_slow_is_refused(pattern: str, why: 
 )
 def test_a_pattern_that_gives_nothing_back_is_taken(pattern: str) -> None:
     compile_pattern(pattern)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "literal"),
+    [
+        ("no longer", "no longer"),
+        ("[a-z]{1,9}@[a-z]{1,9}", "@"),
+        ("(?:on|in) our (?:shop|list)", " our "),
+        ("a(?: b){0,2}c?", "a"),
+        ("(?:ab){1,2}", "ab"),
+        ("(?:one|two)", "o"),
+        ("(?:red|blue|violet)", "e"),
+        ("(?:cat|dog)", ""),
+        ("a(?!b)c", "ac"),
+        ("[ab]c?", ""),
+    ],
+)
+def test_a_text_without_what_every_match_has_is_not_searched(pattern: str, literal: str) -> None:
+    assert compile_part(pattern).literal == literal
 
 
 # The data

@@ -92,8 +92,8 @@ def compile_part(pattern: str) -> Part:
     check_pattern(pattern)
     guard = _GUARD.match(pattern)
     if guard is None or str(_parsed(pattern)[0][0]) != "ASSERT_NOT" or guard.end() == len(pattern):
-        return Part(re.compile(pattern, re.ASCII))
-    return Part(re.compile(pattern[guard.end() :], re.ASCII), re.compile(guard[0], re.ASCII))
+        return _part(pattern)
+    return _part(pattern[guard.end() :], guard[0])
 
 
 def compile_words(several: Sequence[str]) -> Iterator[Part]:
@@ -109,9 +109,39 @@ def compile_words(several: Sequence[str]) -> Iterator[Part]:
     for letter, alike in by_letter.items():
         words = f"(?:{'|'.join(alike)}){_EDGE}"
         if letter is None:
-            yield Part(re.compile(words, re.ASCII), re.compile(_EDGE, re.ASCII))
+            yield _part(words, _EDGE)
         else:
-            yield Part(re.compile(f"(?<![a-z]){words}" if letter else words, re.ASCII))
+            yield _part(f"(?<![a-z]){words}" if letter else words)
+
+
+def _part(pattern: str, guard: str | None = None) -> Part:
+    guarded = None if guard is None else re.compile(guard, re.ASCII)
+    return Part(re.compile(pattern, re.ASCII), guarded, _literal(_parsed(pattern)))
+
+
+def _literal(items: Any) -> str:
+    """Find the longest text that is in whatever a sequence matches, as far as is seen at once; there may be none."""
+    found = run = ""
+    for kind, value in items:
+        name = str(kind)
+        if name == "LITERAL":
+            run += chr(value)
+            found = max(found, run, key=len)
+            continue
+        if name in ("AT", "ASSERT", "ASSERT_NOT"):
+            continue
+        run = inner = ""
+        if name == "SUBPATTERN":
+            inner = _literal(value[3])
+        elif name == "ATOMIC_GROUP":
+            inner = _literal(value)
+        elif name.endswith("_REPEAT") and value[0] > 0:
+            inner = _literal(value[2])
+        elif name == "BRANCH":
+            first, *others = map(_literal, value[1])
+            inner = min((one for one in first if all(one in other for other in others)), default="")
+        found = max(found, inner, key=len)
+    return found
 
 
 def _parsed(pattern: str) -> Any:

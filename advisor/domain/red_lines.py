@@ -25,14 +25,20 @@ LETTERS = {"en": re.compile("[a-z]"), "zh": re.compile("[\u3400-\u9fff]")}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
-    """A regular expression, and what may not stand before it: apart from it, so that the search can skip ahead."""
+    """A regular expression, and what may not stand before it: apart from it, so that the search can skip ahead.
+
+    `literal` is in all that it matches: a text without it is not searched.
+    """
 
     regex: re.Pattern[str]
     guard: re.Pattern[str] | None = None
+    literal: str = ""
 
     def find(self, text: str) -> Iterator[re.Match[str]]:
         """Find the matches one after another, none of them empty."""
         position = 0
+        if self.literal not in text:
+            return
         while match := self.regex.search(text, position):
             start, end = match.span()
             if self.guard is not None and not self.guard.match(text, start):
