@@ -379,13 +379,6 @@ def test_every_part_says_what_to_do_and_where_it_stands() -> None:
             assert block.level is not Level.REQUIRED or block.consequence
 
 
-def test_an_official_block_has_a_source_of_amazon_or_a_copy_of_one() -> None:
-    for element in CATALOG.listing.elements:
-        for block in (*element.limits, *element.requirements):
-            if block.basis == "official":
-                assert {one.trust for one in block.sources} & {"official", "staff"}, (element.key, block.note)
-
-
 def test_the_rules_are_among_the_numbers_that_somebody_confirms() -> None:
     files = [one.place for one in CATALOG.confirmations() if one.file == "policies/listing.toml"]
     assert len(files) > 20 and any(place.startswith("gtin, digits") for place in files)

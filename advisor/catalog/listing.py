@@ -19,7 +19,7 @@ from advisor.domain.listing import (
     Requirement,
 )
 from advisor.domain.program import MARKETPLACES, Level
-from advisor.domain.sources import BASES, Source
+from advisor.domain.sources import Source
 
 Sources = Mapping[str, Source]
 HIGHEST_LIMIT = 10**6
@@ -75,16 +75,16 @@ def _check(table: Table, what: str, blocks: Iterable[Published]) -> None:
 
 def _published(table: Table, sources: Sources) -> dict[str, Any]:
     """Read what every block has."""
-    level = Level(table.choice("level", list(Level)))
+    level, cited = Level(table.choice("level", list(Level))), table.sources(sources)
     return {
         "marketplaces": frozenset(table.words("marketplaces", MARKETPLACES)),
         "validity": table.validity(),
         "level": level,
-        "basis": table.choice("basis", BASES),
+        "basis": table.basis(cited),
         "except_media": table.flag("except_media", default=False),
         "consequence": table.text("consequence") if level is Level.REQUIRED else table.text_or_none("consequence"),
         "note": table.text_or_none("note"),
-        "sources": table.sources(sources),
+        "sources": cited,
     }
 
 

@@ -18,7 +18,7 @@ from advisor.domain.pre_sale import (
     Touched,
 )
 from advisor.domain.program import MARKETPLACES, Level, Vocabulary
-from advisor.domain.sources import BASES, Source
+from advisor.domain.sources import Source
 
 Sources = Mapping[str, Source]
 MOST_DAYS = 3653
@@ -69,18 +69,18 @@ def _rule(table: Table, sources: Sources) -> PlanRule:
 
 
 def _block(table: Table, rule: str, sources: Sources) -> Block:
-    level = Level(table.choice("level", list(Level)))
+    level, cited = Level(table.choice("level", list(Level))), table.sources(sources)
     asks = _asks(table, rule)
     block = Block(
         marketplaces=frozenset(table.words("marketplaces", MARKETPLACES)),
         kinds=frozenset(table.words("kinds", KINDS)),
         validity=table.validity(),
         level=level,
-        basis=table.choice("basis", BASES),
+        basis=table.basis(cited),
         asks=asks,
         consequence=table.text("consequence") if level is Level.REQUIRED else table.text_or_none("consequence"),
         note=table.text_or_none("note"),
-        sources=table.sources(sources),
+        sources=cited,
     )
     if rule == "category" and not asks.refused and level is Level.REQUIRED:
         table.problem("refused", 'found "unknown"; a required rule needs what is published')

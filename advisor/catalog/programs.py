@@ -23,7 +23,7 @@ from advisor.domain.program import (
     Vocabulary,
 )
 from advisor.domain.readiness import Check, Teller
-from advisor.domain.sources import BASES, Source
+from advisor.domain.sources import Source
 
 STAGES = ("registration", "listing", "order-processing", "logistics", "after-sales")
 SEGMENTS = ("seller_fulfilled", "amazon_fulfilled", "business")
@@ -204,12 +204,13 @@ def _threshold(table: Table, subject: Metric | Fact, sources: Sources) -> Thresh
         if also[-1].value is None:
             block.problem("value", 'found "unknown"; what else is published is a figure')
         block.close()
+    bar = _bar(table, subject, sources)
     threshold = Threshold(
         marketplaces=frozenset(table.words("marketplaces", MARKETPLACES)),
         validity=table.validity(),
         level=level,
-        basis=table.choice("basis", BASES),
-        bar=_bar(table, subject, sources),
+        basis=table.basis(bar.sources),
+        bar=bar,
         minimum_volume=table.integer_or_none("minimum_volume", 1, 10**9),
         consequence=table.text("consequence") if level is Level.REQUIRED else table.text_or_none("consequence"),
         also_published=tuple(also),
@@ -281,6 +282,7 @@ def _band(table: Table, fact: Fact, sources: Sources) -> Band:
     for block in table.tables("also_published"):
         also.append(OtherEnds(*ends(block), block.text_or_none("note"), block.sources(sources)))
         block.close()
+    cited = table.sources(sources)
     first, last = ends(table)
     band = Band(
         key=table.text("key"),
@@ -289,10 +291,10 @@ def _band(table: Table, fact: Fact, sources: Sources) -> Band:
         lowest=first,
         highest=last,
         consequence=table.text("consequence"),
-        basis=table.choice("basis", BASES),
+        basis=table.basis(cited),
         note=table.text_or_none("note"),
         also_published=tuple(also),
-        sources=table.sources(sources),
+        sources=cited,
     )
     table.close()
     return band

@@ -32,7 +32,7 @@ from advisor.domain.red_lines import (
     Rule,
     Shield,
 )
-from advisor.domain.sources import BASES, Source
+from advisor.domain.sources import Source
 
 Sources = Mapping[str, Source]
 
@@ -42,6 +42,9 @@ IN_TEXTS = "third_party_trademarks"
 FACT_NAMES = (*FACTS, *OF_MESSAGES, IN_TEXTS)
 LONGEST_REACH = 400
 MOST_ACROSS = 3
+# What a pattern of several parts does not look at, and one that has to match all of a text.
+_NOT_TOGETHER = ("whole", "needs", "hosts", "not_hosts", "digits")
+_NOT_WHOLE = ("needs", "without", "hosts", "not_hosts", "digits")
 
 
 def read_red_lines(top: Table, sources: Sources) -> RedLines:
@@ -226,12 +229,13 @@ class _Reader:
         return rule
 
     def _block(self, table: Table) -> Block:
+        bar = self._bar(table)
         block = Block(
             marketplaces=frozenset(table.words("marketplaces", MARKETPLACES)),
             validity=table.validity(),
             severity=table.choice("severity", SEVERITIES),
-            basis=table.choice("basis", BASES),
-            bar=self._bar(table),
+            basis=table.basis(bar.sources),
+            bar=bar,
             also_published=tuple(self._also(one) for one in table.tables("also_published")),
             consequence=table.text_or_none("consequence"),
         )
@@ -255,6 +259,10 @@ class _Reader:
     def _patterns(self, table: Table, kinds: frozenset[str]) -> Iterator[Pattern]:
         """Read a pattern; one that has several things to find is as many patterns."""
         together = table.has("together")
+        for key, idle in (("together", _NOT_TOGETHER), ("whole", _NOT_WHOLE)):
+            for name in idle:
+                if table.has(key) and table.has(name):
+                    table.problem(name, f"this has no effect beside `{key}`; leave it out")
         if together == table.has("find"):
             table.problem("find", "a pattern has either `find` or `together`")
         if together:
@@ -271,6 +279,8 @@ class _Reader:
         if table.has("digits"):
             inner = table.table("digits")
             digits = (inner.integer("least", 1, 100), inner.integer("most", 1, 100))
+            if digits[0] > digits[1]:
+                inner.problem("least", f"found {digits[0]}, which is more than `most`, {digits[1]}")
             inner.close()
         pattern = Pattern(
             reason=table.text("reason"),

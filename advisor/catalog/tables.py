@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from advisor.domain.numbers import HIGHEST_AMOUNT, parse_decimal
-from advisor.domain.sources import Dated, Source, Validity, has_address
+from advisor.domain.sources import BASES, OF_AMAZON, Dated, Source, Validity, has_address
 from advisor.errors import DataError, DataProblem
 
 _PERCENT = re.compile(r"([0-9.]+) %")
@@ -215,6 +215,15 @@ class Table:
         if confidence != "low" and not has_address(sources):
             self.problem("confidence", f'found {confidence!r}; it is "low" where no source has a url')
         return confidence
+
+    def basis(self, sources: Sequence[Source]) -> str:
+        """Read whether Amazon says something itself: in a page of its own or a copy of one, that can be looked up."""
+        basis = self.choice("basis", BASES)
+        if basis == "official" and sources and not has_address([one for one in sources if one.trust in OF_AMAZON]):
+            self.problem(
+                "basis", f'found {basis!r}; it is "guideline" where no source with a url is {" or ".join(OF_AMAZON)}'
+            )
+        return basis
 
     def validity(self) -> Validity:
         """Read `from`, `from_kind`, `to` and `to_kind`."""

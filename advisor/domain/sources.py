@@ -7,6 +7,8 @@ from typing import Protocol, TypeVar
 
 # How sure a number is: Amazon prints it, or others do.
 BASES = ("official", "guideline")
+# The trust of a source in which Amazon speaks: its own page, or a post of its staff or a copy in full.
+OF_AMAZON = ("official", "staff")
 
 
 @dataclass(frozen=True, slots=True)
