@@ -18,6 +18,8 @@ _UNSEEN = frozenset({"Mn", "Me", "Cf", "Cc", "Cs"})
 STAR = "★"
 # A character that would become more than this, such as an Arabic phrase in one, stays as it is.
 LONGEST_FOLDED = 4
+# As many characters are remembered: more than any language writes with, and few megabytes.
+MOST_KNOWN = 20_000
 # The full-width exclamation and question marks have become these already.
 _ENDS_SENTENCE = "!?。;\n"
 # A full stop behind one of these ends none either.
@@ -55,7 +57,7 @@ class PlainText:
 
 
 class Folding:
-    """What characters become; `look_alikes` adds to what Unicode says. Each character is worked out once."""
+    """What characters become; `look_alikes` adds to what Unicode says. Those that were met lately are remembered."""
 
     def __init__(self, look_alikes: Mapping[str, str]) -> None:
         self._look_alikes = look_alikes
@@ -72,6 +74,8 @@ class Folding:
         for place, character in enumerate(original):
             as_plain = known.get(character)
             if as_plain is None:
+                if len(known) >= MOST_KNOWN:
+                    known.clear()
                 as_plain = known[character] = self._fold(character)
             for one in as_plain:
                 if one in " \n":
@@ -116,6 +120,11 @@ class Folding:
         if unicodedata.category(character) in _UNSEEN:
             return ""
         return self._look_alikes.get(character, character)
+
+
+def can_be_seen(text: str) -> bool:
+    """Say whether a text has anything but blanks and what cannot be seen."""
+    return any(not one.isspace() and unicodedata.category(one) not in _UNSEEN for one in text)
 
 
 def _is_picture(character: str) -> bool:
