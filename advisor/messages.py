@@ -553,9 +553,11 @@ POLICY_PERMISSIONS = {
     "breaks_a_rule": "This may not go out as it is.",
     "doubtful": "Look at what was found before this goes out.",
     "nothing_found": "Nothing was found that speaks against it.",
-    "not_covered": "No rule covers this marketplace and date.",
+    "not_covered": "Whether this may go out is unknown, because not every rule about it holds for this marketplace and date.",
     "not_read": "Whether this may go out is unknown, because its wording was not read.",
 }
+
+POLICY_LEFT_OUT = "{label}: further findings that are not listed: {number}."
 
 POLICY_UNCHECKED = {
     "language_not_covered": "Wording is checked in English and Chinese only. Links and addresses were looked for all the same.",

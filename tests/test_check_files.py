@@ -634,6 +634,37 @@ def test_a_constant_fills_a_missing_column(catalog: Catalog, checks: Mapping[str
     assert rows_of(tmp_path / "out.csv")[0]["attributes_outcome"] == "met"
 
 
+@pytest.mark.parametrize("source", FORMATS)
+def test_a_blank_text_is_rejected_and_blanks_around_one_count(
+    catalog: Catalog, checks: Mapping[str, Check], tmp_path: Path, source: str
+) -> None:
+    path, target = tmp_path / f"in.{source}", tmp_path / "out.csv"
+    rows = [{"kind": "business_name", "text": text} for text in ("", "  ", "\u200b", " Ex.com")]
+    if source == "csv":
+        path.write_text("".join(f"{row['kind']},{row['text']}\n" for row in [{"kind": "kind", "text": "text"}, *rows]))
+    elif source == "ndjson":
+        path.write_text("\n".join(map(json.dumps, rows)))
+    else:
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    take(catalog, checks["texts"], path, target, marketplace="US")
+    assert {(column, code) for _, column, code in rejects_of(target)} == {("text", "missing")}
+    assert len(rejects_of(target)) == 3
+    assert [row["spans"] for row in rows_of(target)] == ["email-style-name:1-7"]
+
+
+def test_of_many_findings_a_row_lists_some_and_counts_the_others(
+    catalog: Catalog, checks: Mapping[str, Check], tmp_path: Path
+) -> None:
+    texts = ("t.me/a " * 107, "Which color shall the ring have?")
+    (tmp_path / "in.csv").write_text("".join(f"{one}\n" for one in ("text", *texts)))
+    terms = {"marketplace": "US", "constants": {"kind": "message"}}
+    take(catalog, checks["texts"], tmp_path / "in.csv", tmp_path / "out.csv", **terms)
+    many, none = rows_of(tmp_path / "out.csv")
+    assert (len(many["spans"].split()), many["findings_left_out"]) == (100, "7")
+    assert (many["verdict"], many["permitted"]) == ("prohibited", "false")
+    assert (none["spans"], none["findings_left_out"]) == (None, "0")
+
+
 # Large files
 
 

@@ -152,6 +152,12 @@ def test_the_language_of_a_text_can_be_said(client: FlaskClient) -> None:
     assert field and re.findall(r'value="(\w*)"', field[0])[-3:] == ["en", "zh", "und"]
 
 
+def test_what_is_not_listed_is_counted(client: FlaskClient) -> None:
+    page = send(client, {"marketplace": "US", "kind": "message", "text": "t.me/a " * 107})
+    assert len(re.findall(r'<article class="finding', page)) == page.count("<mark>") == 100
+    assert "Links that lead off Amazon: further findings that are not listed: 7." in page
+
+
 def test_facts_alone_can_be_checked(client: FlaskClient) -> None:
     page = send(client, {"marketplace": "US", "selling_accounts": "2", "several_accounts_permitted": "false"})
     assert "Prohibited" in page
@@ -306,6 +312,7 @@ def test_what_a_schema_has_is_asked_without_more(catalog: Catalog) -> None:
         ({"selling_accounts": "many"}, "selling_accounts"),
         ({"text": "x", "kind": "message", "sent_on": "soon"}, "sent_on"),
         ({"text": "x" * 100_001, "kind": "message"}, "text"),
+        ({"text": "\u200b", "kind": "message"}, "text"),
         ({"review_requests_2_count": "2"}, "review_requests_2_order_id"),
         ({"review_requests_2_order_id": "1", "review_requests_2_count": "0"}, "review_requests_2_count"),
         ({"review_requests_1_order_id": "x" * 101}, "review_requests_1_order_id"),
@@ -367,7 +374,10 @@ def test_mistakes_of_several_rows_are_told_in_the_order_of_the_page(client: Flas
 
 
 def test_nothing_at_all_is_a_mistake(client: FlaskClient) -> None:
-    assert "There is nothing to check" in send(client, {"marketplace": "US"}, 422)
+    said = "There is nothing to check: give texts, facts or both."
+    assert said in send(client, {"marketplace": "US"}, 422)
+    assert said in send(client, {"marketplace": "US", "kind": "message", "text": " \r\n "}, 422)
+    assert said in send(client, {"marketplace": "US", "several_accounts_permitted": "true"}, 422)
 
 
 def test_what_only_a_message_has_is_left_out_of_other_texts(client: FlaskClient) -> None:

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from advisor.answers.parts import Answer, dated, said, sources, text_of
+from advisor.domain.numbers import format_rate
 from advisor.domain.red_lines import (
     DOUBTFUL,
     PROHIBITED,
@@ -13,6 +14,7 @@ from advisor.domain.red_lines import (
     Block,
     Checked,
     Finding,
+    LeftOut,
     MessageTypes,
     Permission,
     Rule,
@@ -21,6 +23,7 @@ from advisor.domain.red_lines import (
 )
 from advisor.messages import (
     MEDIA_NAMES,
+    POLICY_LEFT_OUT,
     POLICY_PERMISSIONS,
     POLICY_REASONS,
     POLICY_UNCHECKED,
@@ -43,6 +46,7 @@ def policy_check(
         "verdict": verdict,
         "message": messages.text(POLICY_VERDICTS[verdict]),
         "findings": [_finding(one, texts, messages) for one in checked.findings],
+        "left_out": [_left_out(one, messages) for one in checked.left_out],
         "permitted": [_permission(one, texts, messages) for one in checked.permissions],
         "message_types": _message_types(types, messages),
         "unchecked": [_unchecked(one, messages) for one in checked.unchecked],
@@ -124,10 +128,21 @@ def _block(block: Block, messages: Messages) -> Mapping[str, Any]:
 def _bar(bar: Bar, messages: Messages) -> Answer:
     return {
         "limit": bar.limit,
-        "share": None if bar.share_ppm is None else messages.percent(bar.share_ppm),
+        "share": None if bar.share_ppm is None else format_rate(bar.share_ppm),
         "among": sorted(bar.allowed),
         "note": text_of(bar.note, messages),
         "sources": sources(bar.sources),
+    }
+
+
+def _left_out(one: LeftOut, messages: Messages) -> Answer:
+    label = messages.text(one.rule.label)
+    return {
+        "rule": one.rule.id,
+        "label": label,
+        "text_index": one.text_index,
+        "number": one.number,
+        "message": messages.text(POLICY_LEFT_OUT, {"label": label, "number": said(one.number, messages)}),
     }
 
 

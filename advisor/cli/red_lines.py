@@ -34,17 +34,25 @@ def show(to: Console, answer: Answer, messages: Messages) -> None:
         for one in answer["findings"]:
             if one["text_index"] == number:
                 _show_finding(to, one, sources)
+        _show_left_out(to, answer, number)
     of_facts = [one for one in answer["findings"] if one["fact"] is not None]
     if of_facts:
         heading(to, "Declared facts")
         for one in of_facts:
             _show_finding(to, one, sources)
+        _show_left_out(to, answer, None)
     if answer["unchecked"]:
         heading(to, "Not checked")
         for one in answer["unchecked"]:
             place = "" if one["text_index"] is None else f"Text {one['text_index'] + 1}: "
             bullet(to, place + one["message"])
     citations(to, sources)
+
+
+def _show_left_out(to: Console, answer: Answer, text_index: int | None) -> None:
+    for one in answer["left_out"]:
+        if one["text_index"] == text_index:
+            bullet(to, one["message"])
 
 
 def _show_finding(to: Console, one: Answer, sources: list[Answer]) -> None:

@@ -19,6 +19,10 @@ KINDS = ("message", "listing_title", "listing_bullet", "listing_description", "b
 PROHIBITED, DOUBTFUL = "prohibited", "doubtful"
 SEVERITIES = (PROHIBITED, DOUBTFUL)
 MESSAGE = "message"
+# As many findings as anybody reads, so that the answer does not outgrow the request: of one rule in one text (or in the
+# facts), and of all together, as far as each rule then keeps one in each text.
+MOST_FINDINGS = 100
+MOST_TOGETHER = 1_000
 # What a text has at least, if it is in one of the languages whose wording the patterns know.
 LETTERS = {"en": re.compile("[a-z]"), "zh": re.compile("[\u3400-\u9fff]")}
 
@@ -56,10 +60,14 @@ class Pattern:
 
     A part is what any of several expressions matches. With one part every match is a breach; with several, one match of
     each, each at most `reach` away from the first part's and with at most `across` ends of sentences in between;
-    `in_order`: one behind the other, each at most `reach` away from the one before. `whole`: the part has to match all
-    of the text. `needs` and `without` are looked for inside of what was matched (of several parts: in the sentences
-    around it). `hosts`: the group `host` is one of these or below one; `not_hosts`: it is none. `digits`: how many
-    digits it has, at least and at most. `languages`: those whose wording it knows; none if it looks at signs only.
+    `in_order`: one behind the other, each at most `reach` away from the one before. `without` may not stand inside of
+    what was matched; of several parts, not in the sentences around it either, as far as `reach`.
+
+    Of a single part only: `whole`: it has to match all of the text, and nothing else is asked. `needs` has to stand
+    inside of what was matched. `hosts`: the group `host` is one of these or below one; `not_hosts`: it is none.
+    `digits`: how many digits it has, at least and at most.
+
+    `languages`: those whose wording it knows; none if it looks at signs only.
     """
 
     reason: str
@@ -125,6 +133,14 @@ class Rule:
     def block(self, marketplace: str, day: date) -> Block | None:
         """Pick the block that holds there on that day."""
         return in_force((one for one in self.blocks if marketplace in one.marketplaces), day)
+
+    def concerns(self, text: "Text") -> bool:
+        """Say whether it looks at a text, or at what is declared of it."""
+        if self.fact == "message_type":
+            return text.kind == MESSAGE and text.message_type is not None
+        if self.fact == "order_completed_on":
+            return text.kind == MESSAGE and text.order_completed_on is not None and not text.reply
+        return text.kind in self.kinds and not (self.proactive and text.reply)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -231,10 +247,20 @@ class Permission:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """How many more findings of a rule there are in a text, or in the facts."""
+
+    rule: Rule
+    text_index: int | None
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class Checked:
-    """What the red lines say."""
+    """What the red lines say. Of what is left out, each has one as bad or worse of its rule and text in `findings`."""
 
     findings: tuple[Finding, ...]
+    left_out: tuple[LeftOut, ...]
     permissions: tuple[Permission, ...]
     unchecked: tuple[Unchecked, ...]
 
@@ -244,12 +270,11 @@ def check(lines: RedLines, marketplace: str, as_of: date, texts: Sequence[Text],
     active = [(rule, rule.block(marketplace, as_of)) for rule in lines.rules]
     findings: list[Finding] = []
     unchecked: list[Unchecked] = []
-    kinds = {text.kind for text in texts}
     for rule, block in active:
         compare = FACTS.get(rule.fact or "")
         given = rule.fact is not None and compare is not None and declared.has(rule.fact)
         if block is None:
-            if given or rule.kinds & kinds:
+            if given or any(map(rule.concerns, texts)):
                 unchecked.append(Unchecked("not_covered", rule))
         elif compare is not None and given:
             findings.extend(_of_fact(rule, block, compare, declared, as_of))
@@ -274,12 +299,40 @@ def check(lines: RedLines, marketplace: str, as_of: date, texts: Sequence[Text],
             one.pointer or "",
         )
     )
-    covered = any(block is not None for _, block in active)
+    not_held = [rule for rule, block in active if block is None]
     unread = {one.text_index for one in unchecked if one.text_index is not None}
+    severities: dict[int | None, set[str]] = {}
+    for finding in findings:
+        severities.setdefault(finding.text_index, set()).add(finding.severity)
     permissions = [
-        _permission(lines, index, text, findings, covered, index not in unread) for index, text in enumerate(texts)
+        _permission(
+            lines,
+            index,
+            text,
+            severities.get(index, set()),
+            covered=not any(rule.concerns(text) for rule in not_held),
+            read=index not in unread,
+        )
+        for index, text in enumerate(texts)
     ]
-    return Checked(tuple(findings), tuple(permissions), tuple(unchecked))
+    listed, left_out = _bounded(findings)
+    return Checked(listed, left_out, tuple(permissions), tuple(unchecked))
+
+
+def _bounded(findings: Sequence[Finding]) -> tuple[tuple[Finding, ...], tuple[LeftOut, ...]]:
+    """Keep as many findings of each rule and text as are listed, the worst first; count the others."""
+    groups: dict[tuple[int | None, Rule], list[int]] = {}
+    for number, one in enumerate(findings):
+        groups.setdefault((one.text_index, one.rule), []).append(number)
+    most = min(MOST_FINDINGS, max(MOST_TOGETHER // max(len(groups), 1), 1))
+    kept: set[int] = set()
+    left_out = []
+    for (text_index, rule), numbers in groups.items():
+        numbers.sort(key=lambda number: SEVERITIES.index(findings[number].severity))
+        kept.update(numbers[:most])
+        if len(numbers) > most:
+            left_out.append(LeftOut(rule, text_index, len(numbers) - most))
+    return tuple(one for number, one in enumerate(findings) if number in kept), tuple(left_out)
 
 
 # Facts
@@ -303,16 +356,16 @@ def _of_message(
     lines: RedLines, rules: Sequence[tuple[Rule, Block]], index: int, text: Text, as_of: date
 ) -> Iterator[Finding]:
     """Compare what is declared of a message: its type, and when it is sent."""
-    if text.kind != MESSAGE:
-        return
     for rule, block in rules:
-        if rule.fact == "message_type" and text.message_type is not None:
+        if not rule.concerns(text):
+            continue
+        if rule.fact == "message_type":
             values: dict[str, object] = {"message_type": text.message_type}
             if text.message_type in lines.message_types.also_listed:
                 yield Finding(rule, block, DOUBTFUL, "type_in_another_list", index, values=values)
             elif text.message_type not in lines.message_types.listed:
                 yield Finding(rule, block, block.severity, "type_not_listed", index, values=values)
-        elif rule.fact == "order_completed_on" and text.order_completed_on is not None and not text.reply:
+        elif rule.fact == "order_completed_on" and text.order_completed_on is not None:
             days = ((text.sent_on or as_of) - text.order_completed_on).days
             if block.bar.limit is not None and days > block.bar.limit:
                 values = {"days": days, "limit": block.bar.limit}
@@ -335,7 +388,7 @@ def _in_text(
     shields: dict[Shield, list[tuple[int, int]]] = {}
     search = Search(plain, lines.uncut)
     for rule, block in rules:
-        if text.kind not in rule.kinds or (rule.proactive and text.reply):
+        if not rule.concerns(text):
             continue
         spans = []
         for pattern in rule.patterns:
@@ -556,18 +609,18 @@ def _not_read(
 
 
 def _permission(
-    lines: RedLines, index: int, text: Text, findings: Sequence[Finding], covered: bool, read: bool
+    lines: RedLines, index: int, text: Text, severities: set[str], *, covered: bool, read: bool
 ) -> Permission:
-    severities = {one.severity for one in findings if one.text_index == index}
+    """Say whether a text may go out. A rule that does not hold, or wording that was not read, permits nothing."""
     listed = None
     if text.message_type is not None:
         listed = text.message_type in lines.message_types.listed
     if PROHIBITED in severities:
         return Permission(index, False, "breaks_a_rule", listed)
-    if not covered:
-        return Permission(index, None, "not_covered", listed)
     if severities:
         return Permission(index, None, "doubtful", listed)
+    if not covered:
+        return Permission(index, None, "not_covered", listed)
     if not read:
         return Permission(index, None, "not_read", listed)
     return Permission(index, True, "nothing_found", listed)

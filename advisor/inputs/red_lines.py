@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from advisor.domain.declared import Declared, Dispatch, Listing, MultiPack, ReviewRequest, Shipping
+from advisor.domain.declared import FACTS, Declared, Dispatch, Listing, MultiPack, ReviewRequest, Shipping
 from advisor.domain.media import MEDIA
 from advisor.domain.numbers import HIGHEST_AMOUNT, HIGHEST_COUNT, HIGHEST_UNITS, PPM
+from advisor.domain.plain_text import can_be_seen
 from advisor.domain.red_lines import KINDS, MESSAGE
 from advisor.domain.red_lines import Text as GivenText
 from advisor.errors import Problem, say
@@ -83,7 +84,7 @@ class TextSchema(Strict):
     """One text. What is about sending is for messages."""
 
     kind = Word(KINDS, required=True)
-    text = LongText(LONGEST_TEXT, "At most 100,000 code points.", required=True)
+    text = LongText(LONGEST_TEXT, "At most 100,000 code points, and not blank.", required=True)
     language = Language()
     message_type = Text(100)
     reply = Flag()
@@ -199,7 +200,7 @@ def read_policy_check(body: Any, today: date) -> PolicyCheckInput:
         _check_text(one, f"/texts/{index}", problems)
     for index, one in enumerate(facts.get("dispatches", ())):
         _check_dispatch(one, f"/facts/dispatches/{index}", problems)
-    if not given and not facts:
+    if not given and FACTS.keys().isdisjoint(facts):
         detail = say("There is nothing to check: give texts, facts or both.")
         problems.append(Problem("", "missing", detail))
     refuse_if_any(problems)
@@ -217,6 +218,9 @@ def _known(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_text(one: Mapping[str, Any], place: str, problems: list[Problem]) -> None:
+    if not can_be_seen(one["text"]):
+        detail = say("There is nothing to check: this text is empty.")
+        problems.append(Problem(f"{place}/text", "missing", detail))
     if one["kind"] != MESSAGE:
         for name in ("message_type", "reply", "order_completed_on", "sent_on"):
             if one.get(name) is not None:

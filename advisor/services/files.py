@@ -124,6 +124,7 @@ def texts(catalog: Catalog, messages: Messages) -> Check:
             **by_severity,
             "spans": _ids(f"{one['rule']}:{one['start']}-{one['end']}" for one in findings if one["start"] is not None),
             "reasons": _ids(one["reason"] for one in findings),
+            "findings_left_out": sum(one["number"] for one in answer["left_out"]),
             "unchecked": _ids(
                 one["rule"] or one["reason"] for one in answer["unchecked"] if one["text_index"] is not None
             ),
@@ -140,7 +141,9 @@ def texts(catalog: Catalog, messages: Messages) -> Check:
             "permitted": "flag",
             "permitted_reason": "text",
             "message_type_listed": "flag",
-            **dict.fromkeys(("rules", "severity", *SEVERITIES, "spans", "reasons", "unchecked"), "text"),
+            **dict.fromkeys(("rules", "severity", *SEVERITIES, "spans", "reasons"), "text"),
+            "findings_left_out": "count",
+            "unchecked": "text",
         },
         values=values,
     )

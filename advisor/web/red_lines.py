@@ -18,9 +18,11 @@ from advisor.web.schemas import (
     Code,
     Dated,
     Day,
+    DecimalOrNull,
     Source,
     flag,
     many,
+    number,
     number_or_null,
     one,
     string,
@@ -52,7 +54,7 @@ class OtherBar(Schema):
     """What another source prints, and whether that is broken too."""
 
     limit = number_or_null()
-    share = string_or_null()
+    share = DecimalOrNull()
     among = fields.List(fields.String(), required=True)
     note = string_or_null()
     broken = flag()
@@ -83,6 +85,16 @@ class PolicyFinding(Dated):
     note = string_or_null()
     sources = many(Source)
     also_published = many(OtherBar)
+
+
+class FindingsLeftOut(Schema):
+    """How many more findings of a rule there are in a text, or in the declared facts: no more are listed."""
+
+    rule = string()
+    label = string()
+    text_index = number_or_null()
+    number = number()
+    message = string()
 
 
 class PolicyPermission(Schema):
@@ -125,6 +137,7 @@ class PolicyCheckAnswer(Schema):
     verdict = Code(POLICY_VERDICTS)
     message = string()
     findings = many(PolicyFinding)
+    left_out = many(FindingsLeftOut)
     permitted = many(PolicyPermission)
     message_types = one(MessageTypeList)
     unchecked = many(NotChecked)
