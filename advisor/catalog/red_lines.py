@@ -19,6 +19,7 @@ from advisor.domain.declared import FACTS
 from advisor.domain.plain_text import Folding
 from advisor.domain.program import MARKETPLACES
 from advisor.domain.red_lines import (
+    IN_TEXTS,
     KINDS,
     MESSAGE,
     SEVERITIES,
@@ -38,7 +39,6 @@ Sources = Mapping[str, Source]
 
 # The facts of a message, and the one that is looked for in texts; the others are compared by the domain.
 OF_MESSAGES = ("message_type", "order_completed_on")
-IN_TEXTS = "third_party_trademarks"
 FACT_NAMES = (*FACTS, *OF_MESSAGES, IN_TEXTS)
 LONGEST_REACH = 400
 MOST_ACROSS = 3

@@ -19,6 +19,8 @@ KINDS = ("message", "listing_title", "listing_bullet", "listing_description", "b
 PROHIBITED, DOUBTFUL = "prohibited", "doubtful"
 SEVERITIES = (PROHIBITED, DOUBTFUL)
 MESSAGE = "message"
+# The fact that is looked for in texts; the others are compared.
+IN_TEXTS = "third_party_trademarks"
 # As many findings as anybody reads, so that the answer does not outgrow the request: of one rule in one text (or in the
 # facts), and of all together, as far as each rule then keeps one in each text.
 MOST_FINDINGS = 100
@@ -273,12 +275,13 @@ def check(lines: RedLines, marketplace: str, as_of: date, texts: Sequence[Text],
     for rule, block in active:
         compare = FACTS.get(rule.fact or "")
         given = rule.fact is not None and compare is not None and declared.has(rule.fact)
+        concerned = any(map(rule.concerns, texts))
         if block is None:
-            if given or any(map(rule.concerns, texts)):
+            if given or concerned:
                 unchecked.append(Unchecked("not_covered", rule))
         elif compare is not None and given:
             findings.extend(_of_fact(rule, block, compare, declared, as_of))
-        elif compare is not None:
+        elif compare is not None or (rule.fact == IN_TEXTS and concerned and not declared.has(IN_TEXTS)):
             unchecked.append(Unchecked("not_provided", rule))
     here = [(rule, block) for rule, block in active if block is not None]
     for index, text in enumerate(texts):
@@ -394,7 +397,7 @@ def _in_text(
         for pattern in rule.patterns:
             if text.kind in pattern.kinds and marketplace in pattern.marketplaces:
                 spans += [(start, end, pattern.reason) for start, end in search.matches(pattern)]
-        if rule.fact == "third_party_trademarks":
+        if rule.fact == IN_TEXTS:
             spans += _trademarks(lines.folding, plain, declared.third_party_trademarks or ())
         if not spans:
             continue
