@@ -557,8 +557,6 @@ POLICY_PERMISSIONS = {
     "not_read": "Whether this may go out is unknown, because its wording was not read.",
 }
 
-POLICY_LEFT_OUT = "{label}: further findings that are not listed: {number}."
-
 POLICY_UNCHECKED = {
     "language_not_covered": "Wording is checked in English and Chinese only. Links and addresses were looked for all the same.",
     "language_not_told": "Which language this text is in was not said and cannot be told for certain. Wording was checked in English and Chinese only.",

@@ -709,6 +709,9 @@ def test_the_command_answers_as_the_api_does(catalog: Catalog) -> None:
     done = CliRunner().invoke(main, ["policy", str(sample)])
     assert done.exit_code == 0, done.output
     assert "50-77" in done.output and "Not checked" in done.output
+    assert done.output.startswith("United States (US), 2026-11-22\n")
+    assert "\nText 1: A message to a buyer. This may not go out as it is.\n" in done.output
+    assert "Shipping fees above the carrier's rate (/facts/shipping/0): " in done.output
     many = '{"texts": [{"kind": "message", "text": "%s"}]}' % ("t.me/a " * 107)
     done = CliRunner().invoke(main, ["policy", "-", "--marketplace", "US"], input=many)
     assert "Links that lead off Amazon: further findings that are not listed: 7." in " ".join(done.output.split())

@@ -21,9 +21,9 @@ from advisor.domain.red_lines import (
     Text,
     Unchecked,
 )
+from advisor.errors import say
 from advisor.messages import (
     MEDIA_NAMES,
-    POLICY_LEFT_OUT,
     POLICY_PERMISSIONS,
     POLICY_REASONS,
     POLICY_UNCHECKED,
@@ -142,7 +142,13 @@ def _left_out(one: LeftOut, messages: Messages) -> Answer:
         "label": label,
         "text_index": one.text_index,
         "number": one.number,
-        "message": messages.text(POLICY_LEFT_OUT, {"label": label, "number": said(one.number, messages)}),
+        "message": messages.say(
+            say(
+                "{label}: further findings that are not listed: {number}.",
+                label=label,
+                number=said(one.number, messages),
+            )
+        ),
     }
 
 
