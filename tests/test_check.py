@@ -260,7 +260,6 @@ def test_the_language_changes_and_everything_stays(client: FlaskClient) -> None:
             "late_shipment_rate_30d_rate",
             "if you mean 0.5 %, type that",
         ),
-        ({"late_shipment_rate_30d_how": "rate"}, "late_shipment_rate_30d_rate", "Type the rate in percent"),
         ({"line_1_price": ""}, "line_1_price", "Type the price"),
         ({"line_1_price": "40.0055"}, "line_1_price", "at most 2 decimals"),
         ({"line_1_price": "1,234"}, "line_1_price", "two ways"),
@@ -311,15 +310,58 @@ def test_a_small_percentage_passes_once_it_is_confirmed(client: FlaskClient) -> 
     assert late["observed"]["rate"] == "0.00005"
 
 
-def test_what_is_not_known_is_unknown_and_no_mistake(client: FlaskClient) -> None:
-    typed = {"marketplace": "US", **{f"{name}_how": "unknown" for name in _asked_by_default()}}
+@pytest.mark.parametrize("how", ["unknown", "counts", "rate", ""])
+def test_what_is_not_known_or_left_empty_is_unknown_and_no_mistake(client: FlaskClient, how: str) -> None:
+    asked = ["order_defect_rate_60d", "pre_fulfillment_cancellation_rate_7d", "late_shipment_rate_30d"]
+    advisory = ["chargeback_rate_60d", "return_rate"]
+    typed = {"marketplace": "US", **{f"{name}_how": how for name in [*asked, *advisory] if how}}
     page = send(client, typed, "result")
     assert "Undetermined" in page
-    assert "What is missing for a verdict:" in page
+    missing = re.search(r"What is missing for a verdict:</p><ul>(.*?)</ul>", page)
+    assert missing
+    assert re.findall("<li>(.*?)</li>", missing[1])[-3:] == [
+        "Order defect rate",
+        "Pre-fulfillment cancellation rate, 7 days",
+        "Late shipment rate, 30 days",
+    ]
+    assert "Chargeback rate is not given" in page
+    assert 'name="order_defect_rate_60d_count" value' not in page.split('id="whatif"')[1]
 
 
-def _asked_by_default() -> list[str]:
-    return ["order_defect_rate_60d", "pre_fulfillment_cancellation_rate_7d", "late_shipment_rate_30d"]
+def test_a_counter_left_empty_is_unknown(client: FlaskClient) -> None:
+    typed = {"program": "account-health-seller-fulfilled", "suspected_ip_violations_180d_how": "counts"}
+    finding = next(
+        one
+        for one in answer_of(client, typed)["assessments"][0]["findings"]
+        if one["criterion"] == "suspected-ip-violations"
+    )
+    assert finding["outcome"] == "unknown"
+
+
+@pytest.mark.parametrize("program", Catalog().program_ids)
+def test_a_window_is_said_once(catalog: Catalog, program: str) -> None:
+    for place in MARKETPLACES:
+        for one in ask(catalog.program(program), place, today(), ""):
+            if one.window_days:
+                assert (f"{one.window_days} days" in one.label) == (one.days is None), one.label
+
+
+def test_a_fact_is_asked_by_its_name(client: FlaskClient) -> None:
+    page = send(client, {"program": "account-health-seller-fulfilled"}, "refresh")
+    assert '<label for="account_health_rating">Account health rating</label>' in page
+
+
+def test_a_program_that_asks_an_account_nothing_says_why(client: FlaskClient) -> None:
+    typed = {"program": "seller-fulfilled-prime", "fulfillment": "amazon"}
+    page = send(client, typed, "refresh")
+    assert "questions is about an account with the answers before this" in page
+    assert "No rule of this program holds" not in page
+    assert "No rule of this program holds" in send(client, {**typed, "marketplace": "AU"}, "refresh")
+
+
+def test_prices_without_a_fee_schedule_lead_on(client: FlaskClient) -> None:
+    told = errors(send(client, {**EXAMPLE, "marketplace": "MX", "line_1_category": ""}, "result", status=422))
+    assert told["line_1_category"].startswith("Fee category: No fees are known in this marketplace")
 
 
 def test_fees_alone_want_a_product(client: FlaskClient) -> None:

@@ -118,8 +118,18 @@ def test_a_listing_gets_the_answer_of_the_api(client: FlaskClient) -> None:
         ("pre-sale", {"holidays": "2027-07-05, soon"}, "holidays", "year, month and day"),
         ("pre-sale", {"stock_secured": "some"}, "stock_secured", "whole number"),
         ("pre-sale", {"price": "1,234"}, "price", "two ways"),
-        ("pre-sale", {"price": ""}, "price", "has to be given"),
-        ("pre-sale", {"late_count": "900"}, "late_count", "at most"),
+        ("pre-sale", {"price": ""}, "price", "Price for one: Type the price for one, or leave fee category"),
+        ("pre-sale", {"category": ""}, "category", "Fee category: Choose the fee category, or leave price"),
+        ("pre-sale", {"late_count": "700"}, "late_count", "There cannot be 700 of 600. Type at most 600 here"),
+        ("pre-sale", {"late_count": ""}, "late_count", "Type how many there were; 0 if there were none"),
+        (
+            "pre-sale",
+            {"cancelled_of": ""},
+            "cancelled_of",
+            "Of how many orders in all: Type how many there were in all",
+        ),
+        ("pre-sale", {"restock_on": "2027-07-04"}, "restock_on", "Empty this, and type the release date"),
+        ("pre-sale", {"fulfillment": "seller_prime", "prime": "false"}, "prime", "Choose another answer here"),
         ("pre-sale", {"late_share": "0.005"}, "late_share", "if you mean 0.5 %, type that"),
         ("listing", {"images": "-1"}, "images", "whole number"),
         ("listing", {"longest_side": "0"}, "longest_side", "from 1 to"),
@@ -139,6 +149,29 @@ def test_a_mistake_is_told_beside_its_field(
     assert html.escape(typed[field]) in page
 
 
+def test_all_that_is_missing_is_told_at_once(client: FlaskClient) -> None:
+    typed = {"marketplace": "US", "kind": "pre_order", "unit_cost": "5", "late_count": "5"}
+    assert list(errors(send(client, "pre-sale", typed, 422))) == [
+        "listed_on",
+        "release_on",
+        "category",
+        "price",
+        "late_of",
+    ]
+    typed = {**typed, "kind": "back_order", "restock_on": "soon", "handling_days": "many"}
+    told = errors(send(client, "pre-sale", typed, 422))
+    assert list(told) == ["listed_on", "restock_on", "handling_days", "category", "price", "late_of"]
+    assert "year, month and day" in told["restock_on"]
+
+
+def test_a_list_of_another_marketplace_is_chosen_from_again(client: FlaskClient) -> None:
+    typed = {**PRE_SALE_EXAMPLE, "marketplace": "DE"}
+    assert errors(send(client, "pre-sale", typed, 422)) == {
+        "category": "Fee category: What was chosen before is not in this list. Choose again."
+    }
+    assert 'id="verdict"' in send(client, "pre-sale", {**typed, "category": "jewellery"})
+
+
 def test_what_is_left_empty_is_unknown(client: FlaskClient) -> None:
     typed = {"marketplace": "US", "kind": "pre_order"}
     typed |= {name: PRE_SALE_EXAMPLE[name] for name in ("listed_on", "release_on")}
@@ -152,7 +185,7 @@ def test_what_is_left_empty_is_unknown(client: FlaskClient) -> None:
 
 def test_a_listing_without_images_has_no_main_image(client: FlaskClient) -> None:
     told = errors(send(client, "listing", {**LISTING_EXAMPLE, "images": "0"}, 422))
-    assert any("none of them is the main one" in words for words in told.values())
+    assert any("there is no main one" in words for words in told.values())
 
 
 def test_what_a_listing_breaks_is_shown_with_what_follows(client: FlaskClient) -> None:

@@ -12,7 +12,7 @@ from marshmallow import Schema
 from marshmallow.fields import List, Nested
 
 from advisor.catalog import Catalog
-from advisor.errors import say
+from advisor.errors import Problem, say
 from advisor.inputs.red_lines import DeclaredSchema, TextSchema
 from advisor.inputs.values import Day, Flag, Word
 from advisor.messages import messages_in
@@ -300,7 +300,8 @@ def test_what_a_schema_has_is_asked_without_more(catalog: Catalog) -> None:
     assert place is not None and (place.anchor, place.part_of) == ("visits_2", "Visit 2")
     form = PlainForm(groups, {"visits_1_seen_dogs": "true"}, messages_in("en"), catalog.schedule("US"))
     form.read()
-    assert list(form.errors) == ["visits_1_seen_on"]
+    form.refuse_all([Problem("/facts/visits/0/seen_on", "missing", say("This is missing; it has to be given."))])
+    assert form.errors == {"visits_1_seen_on": "A row needs this: fill it in, or leave the whole row empty."}
 
 
 # Mistakes
@@ -368,16 +369,21 @@ def test_mistakes_of_several_rows_are_told_in_the_order_of_the_page(client: Flas
         "dispatches_1_confirmed_on",
         "dispatches_1_holidays",
         "dispatches_2_confirmed_on",
+        "listings_1_asin",
         "listings_1_gtin",
     ]
     assert told["dispatches_2_confirmed_on"].startswith("Order 2, The order was confirmed on: A row needs this")
 
 
 def test_nothing_at_all_is_a_mistake(client: FlaskClient) -> None:
-    said = "There is nothing to check: give texts, facts or both."
-    assert said in send(client, {"marketplace": "US"}, 422)
-    assert said in send(client, {"marketplace": "US", "kind": "message", "text": " \r\n "}, 422)
-    assert said in send(client, {"marketplace": "US", "several_accounts_permitted": "true"}, 422)
+    page = send(client, {"marketplace": "US", "kind": "listing_title"}, 422)
+    assert errors(page)["text"].startswith("The text: There is nothing to check. Type a text here")
+    assert 'id="text-says"' in page
+    assert list(errors(send(client, {"marketplace": "US", "selling_accounts": "many"}, 422))) == ["selling_accounts"]
+    blank = send(client, {"marketplace": "US", "kind": "message", "text": " \r\n "}, 422)
+    assert errors(blank)["text"].startswith("The text: There is nothing to check.")
+    qualifier = send(client, {"marketplace": "US", "several_accounts_permitted": "true"}, 422)
+    assert errors(qualifier)["text"].startswith("The text: There is nothing to check.")
 
 
 def test_what_only_a_message_has_is_left_out_of_other_texts(client: FlaskClient) -> None:

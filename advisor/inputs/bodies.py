@@ -1,6 +1,6 @@
 """Whole bodies: objects that refuse unknown fields, lists, and every wrong value as a problem with its pointer."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, missing
@@ -50,7 +50,7 @@ class Strict(Schema):
                     loaded[name] = value
         errors |= {name: [self.error_messages["unknown"]] for name in data if name not in self.fields}
         if errors:
-            raise ValidationError(errors)
+            raise ValidationError(errors, valid_data=loaded)
         return loaded
 
 
@@ -90,14 +90,24 @@ def refuse_if_any(problems: list[Problem]) -> None:
         raise InvalidInput(problems[:MOST_PROBLEMS])
 
 
-def load(schema: Schema, body: Any) -> dict[str, Any]:
-    """Read a body by its schema. Raises InvalidInput."""
+def load(
+    schema: Schema, body: Any, missing_too: Callable[[Mapping[str, Any]], list[Problem]] | None = None
+) -> dict[str, Any]:
+    """Read a body by its schema. Raises InvalidInput.
+
+    `missing_too` says of what could be read what else is missing, so that all that is missing is told at once.
+    """
     if not isinstance(body, dict):
         raise InvalidInput([Problem("", "not_an_object", NO_BODY_OBJECT)])
     try:
         loaded: dict[str, Any] = schema.load(body)
     except ValidationError as error:
-        raise InvalidInput(flatten(error.messages, "")[:MOST_PROBLEMS]) from None
+        problems = flatten(error.messages, "")
+        if missing_too is not None:
+            told = {problem.pointer for problem in problems}
+            readable: Any = error.valid_data
+            problems += [problem for problem in missing_too(readable) if problem.pointer not in told]
+        raise InvalidInput(problems[:MOST_PROBLEMS]) from None
     return loaded
 
 

@@ -195,7 +195,7 @@ class ListingsInput:
 
 def read_pre_sale(catalog: Catalog, body: Any, today: date) -> PreSaleInput:
     """Read the body of a pre-sale check. Raises InvalidInput."""
-    data = load(_PRE_SALE, body)
+    data = load(_PRE_SALE, body, _without_date)
     problems: list[Problem] = []
     due_on = _due_on(data, problems)
     for key in ("promised_ship_on", "earliest_delivery_on"):
@@ -249,21 +249,31 @@ def read_pre_sale(catalog: Catalog, body: Any, today: date) -> PreSaleInput:
     )
 
 
+# The date that a kind of pre-sale has, and what is said where it is missing.
+_DATES = {
+    "pre_order": ("release_on", say("A pre-order needs its release date.")),
+    "back_order": ("restock_on", say("A back-order needs its restock date.")),
+}
+
+
+def _without_date(data: Mapping[str, Any]) -> list[Problem]:
+    """Say that the date is missing which the kind of pre-sale has."""
+    key, needed = _DATES.get(data.get("kind", ""), ("", ""))
+    return [Problem(f"/{key}", "missing", needed)] if key and data.get(key) is None else []
+
+
 def _due_on(data: Mapping[str, Any], problems: list[Problem]) -> date:
     """Read the date that the kind of pre-sale has: a release or a restock."""
     if data["kind"] == "pre_order":
-        key, other = "release_on", "restock_on"
-        instead = say("A pre-order has no restock date. Give its release date instead.")
-        needed = say("A pre-order needs its release date.")
+        other, instead = "restock_on", say("A pre-order has no restock date. Give its release date instead.")
     else:
-        key, other = "restock_on", "release_on"
-        instead = say("A back-order has no release date. Give its restock date instead.")
-        needed = say("A back-order needs its restock date.")
+        other, instead = "release_on", say("A back-order has no release date. Give its restock date instead.")
     if data.get(other) is not None:
         problems.append(Problem(f"/{other}", "not_allowed", instead))
+    problems += _without_date(data)
+    key, _ = _DATES[data["kind"]]
     due_on: date | None = data.get(key)
     if due_on is None:
-        problems.append(Problem(f"/{key}", "missing", needed))
         return LAST_DAY
     return due_on
 

@@ -1,6 +1,6 @@
 """What a person typed into a form, what is wrong with it, and how it was read."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -11,6 +11,35 @@ from advisor.messages import Messages
 from advisor.web.pages.typed import Mistyped, read_amount, read_count, read_percent
 
 MOST_ROWS = 20
+UNKNOWN = "unknown"
+YES_NO = ("true", "false")
+CHOOSE_AGAIN = say("What was chosen before is not in this list. Choose again.")
+_GIVE_COUNT = say("Type how many there were; 0 if there were none. If you do not know, leave both numbers empty.")
+_GIVE_OF = say("Type how many there were in all. If you do not know, leave both numbers empty.")
+# What the service says of the body of a request, and what a page says instead of the field that it came from. All other
+# sentences say the same in both places.
+ON_A_PAGE: dict[str, Sentence] = {
+    "This is missing; it has to be given.": say("Fill this in."),
+    "A discount of everything leaves no price; it is below 1.": say(
+        "A discount of everything leaves no price. Type less than 100."
+    ),
+    "A pre-order has no restock date. Give its release date instead.": say(
+        "A pre-order has no restock date. Empty this, and type the release date."
+    ),
+    "A back-order has no release date. Give its restock date instead.": say(
+        "A back-order has no release date. Empty this, and type the restock date."
+    ),
+    "What the seller ships with Prime is offered with Prime. Leave one of the two out.": say(
+        "What you ship with Prime is offered with Prime. Choose another answer here, or to “Who ships it?”."
+    ),
+    "There are no images, so none of them is the main one. Leave it out, or say how many there are.": say(
+        "You say that there are no images, so there is no main one. Leave what is asked of it empty, or type how many "
+        "images there are."
+    ),
+    "There is nothing to check: give texts, facts or both.": say(
+        "There is nothing to check. Type a text here, or open what is about the business and answer something there."
+    ),
+}
 Number = TypeVar("Number", int, str)
 
 
@@ -48,8 +77,8 @@ class Entries:
     """The fields of a form as they were typed. Reading one notes what is wrong with it, or how it was read.
 
     `errors` has a sentence for each wrong field, `unsure` those that can be confirmed, `read_as` every number in the
-    reader's own way, and `pointers` the field that each place of the request's body came from. `several` are the rows
-    that it has.
+    reader's own way, and `pointers` the field that each place of the request's body came from; that of the whole body,
+    if a page has one, is where to begin. `several` are the rows that it has.
     """
 
     schedule: FeeSchedule
@@ -137,6 +166,31 @@ class Entries:
             lambda amount: self.messages.money(amount, currency),
         )
 
+    def pair(self, count: str, of: str) -> tuple[int, int] | None:
+        """Read how many there were and of how many in all. Both empty are not known; one without the other is wrong."""
+        if not (self.value(count).strip() or self.value(of).strip()):
+            return None
+        some, everything = self.count(count, _GIVE_COUNT), self.count(of, _GIVE_OF)
+        if some is None or everything is None:
+            return None
+        if some > everything:
+            words = {"count": some, "of": everything}
+            self.refuse(
+                count, say("There cannot be {count} of {of}. Type at most {of} here, or a larger total.", **words)
+            )
+            return None
+        return some, everything
+
+    def chosen(self, name: str, allowed: Collection[str]) -> str | None:
+        """Read a choice; None is not known. A list may be another one since: what it does not have is chosen again."""
+        given = self.value(name).strip()
+        if given in ("", UNKNOWN):
+            return None
+        if given not in allowed:
+            self.refuse(name, CHOOSE_AGAIN)
+            return None
+        return given
+
     def _number(
         self, name: str, missing: Sentence | None, read: Callable[[str], Number], written: Callable[[Number], str]
     ) -> Number | None:
@@ -170,19 +224,29 @@ class Entries:
             self.echoes[name] = self.messages.say(say("We read this as {value}.", value=read))
 
     def refuse_all(self, problems: list[Problem]) -> None:
-        """Put what the service found wrong beside the fields that it came from."""
+        """Put what the service found wrong beside the fields that it came from, in the words of a page.
+
+        What is said of the whole is left out where something in it is wrong: that may be all there is.
+        """
         for problem in problems:
-            self.refuse(self._field_of(problem.pointer), problem.detail)
+            if problem.pointer or not self.errors:
+                name = self._field_of(problem.pointer)
+                self.refuse(name, self.said_of(name, problem))
+
+    def said_of(self, name: str, problem: Problem) -> str:
+        """Say of a field what the service says of the value that came from it."""
+        detail = problem.detail
+        return ON_A_PAGE.get(detail.message, detail) if isinstance(detail, Sentence) else detail
 
     def _field_of(self, pointer: str) -> str:
         """Find the field that a place of the body came from: its own, that of what it is in, or the first in it."""
         at = pointer
-        while at:
-            if at in self.pointers:
-                return self.pointers[at]
+        while at and at not in self.pointers:
             at = at.rpartition("/")[0]
+        if at:
+            return self.pointers[at]
         inside = (name for place, name in self.pointers.items() if pointer and place.startswith(f"{pointer}/"))
-        return next(inside, "main")
+        return next(inside, self.pointers.get("", "main"))
 
 
 def one_of_words(given: str | None, allowed: Sequence[str], default: str) -> str:

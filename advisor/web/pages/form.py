@@ -12,17 +12,15 @@ from typing import Any
 from advisor.catalog import Catalog
 from advisor.domain.fees import FeeSchedule
 from advisor.domain.program import MARKETPLACES, Fact, Level, Metric, Program, rules_in_force
-from advisor.errors import say
+from advisor.errors import Sentence, say
 from advisor.messages import CHOICES, LABELS, PLACES, ROW_LABELS, TEXTS, Messages
-from advisor.web.pages.entries import Entries, Rows, one_of_words
+from advisor.web.pages.entries import UNKNOWN, YES_NO, Entries, Rows, one_of_words
 
 ACCOUNT, NUMBERS, PRICES = "account", "numbers", "prices"
 STEPS = (ACCOUNT, NUMBERS, PRICES)
 SCENARIOS = DISCOUNTS = (1, 2, 3)
 PLAN, FULFILLMENT = "selling_plan", "fulfillment"
 ASKED_FIRST = (PLAN, FULFILLMENT)
-UNKNOWN = "unknown"
-YES_NO = ("true", "false")
 ACCOUNT_FIELDS = ("marketplace", "program", PLAN, FULFILLMENT)
 MONEY_FIELDS = ("established_in", "fixed_monthly_cost")
 LINE_AMOUNTS = ("price", "unit_cost", "fulfillment_cost", "shipping", "gift_wrap")
@@ -68,11 +66,15 @@ EXAMPLE = {
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One thing that is asked of an account: a metric over a window, or a fact. `required` decides the verdict."""
+    """One thing that is asked of an account: a metric over a window, or a fact. `required` decides the verdict.
+
+    `label` is what it is called, and `days` its window where the label does not say it.
+    """
 
     name: str
     subject: Metric | Fact
     label: str
+    days: int | None
     window_days: int | None
     segment: str | None
     required: bool
@@ -103,18 +105,19 @@ def ask(program: Program, marketplace: str, day: date, fulfillment: str) -> list
         subject = criterion.subject
         required = rule.threshold.level is Level.REQUIRED
         if isinstance(subject, Fact):
-            name, window, segment = subject.key, None, None
+            name, label, window, segment = subject.key, subject.label, None, None
             if name in ASKED_FIRST:
                 continue
         else:
-            window, segment = criterion.window_days, criterion.segment
+            label, window, segment = criterion.label, criterion.window_days, criterion.segment
             name = "_".join([subject.key, *([segment.replace(":", "_")] if segment else [])])
             name += f"_{window}d" if window else ""
             if fulfillment == "amazon" and criterion.channel == "seller":
                 continue
         known = found.get(name)
         if known is None or (required and not known.required):
-            found[name] = Question(name, subject, criterion.label, window, segment, required)
+            days = None if criterion.id.endswith(f"-{window}d") else window  # by such an id, the label says it
+            found[name] = Question(name, subject, label, days, window, segment, required)
     return list(found.values())
 
 
@@ -144,6 +147,16 @@ class Form(Entries):
     def how(self, question: Question) -> str:
         """Say how a metric is answered: counts, rate or unknown."""
         return self.typed.get(f"{question.name}_how", question.how)
+
+    def is_given(self, question: Question) -> bool:
+        """Tell whether something was typed that answers a metric."""
+        parts = {"counts": ("count", "of"), "rate": ("rate",)}.get(self.how(question), ())
+        return any(self.value(f"{question.name}_{part}").strip() for part in parts)
+
+    @property
+    def holds(self) -> bool:
+        """Whether any rule of the program holds here today, also one that asks nothing of this account."""
+        return bool(rules_in_force(self.program, self.marketplace, self.day))
 
     @property
     def categories(self) -> list[tuple[str, str]]:
@@ -234,18 +247,9 @@ class Form(Entries):
         for number in self.lines:
             here = f"line_{number}_"
             for name in self.line_fields(number):
-                given, part = self.value(name).strip(), name.removeprefix(here)
-                if not given or name.endswith("_sure") or not self.value(f"{here}category"):
-                    continue
-                kind, _, rest = part.partition("_")
-                if kind in ("scenario", "discount"):
-                    row, _, what = rest.partition("_")
-                    label = text(ROW_LABELS[f"{kind}_{what}"], {"row": row})
-                else:
-                    label = text(LABELS[part])
-                if len(self.lines) > 1:
-                    label = text(TEXTS["product"], {"number": number, "label": label})
-                yield name, label, self.read_as.get(name, names.get(given, given))
+                given = self.value(name).strip()
+                if given and not name.endswith("_sure") and self.value(f"{here}category"):
+                    yield name, self._of_line(number, name), self.read_as.get(name, names.get(given, given))
         for name in MONEY_FIELDS:
             if given := self.value(name).strip():
                 yield name, text(LABELS[name]), self.read_as.get(name, text(PLACES.get(given, given)))
@@ -258,8 +262,15 @@ class Form(Entries):
             return count if of is None else self.messages.text(TEXTS["of"], {"count": count, "of": of})
         return None
 
-    def _of_line(self, number: int, part: str) -> str:
-        label = self.messages.text(LABELS[part])
+    def _of_line(self, number: int, name: str) -> str:
+        """Say what a field of a product is called, and of which product where there are several."""
+        part = name.removeprefix(f"line_{number}_")
+        kind, _, rest = part.partition("_")
+        if kind in ("scenario", "discount"):
+            row, _, what = rest.partition("_")
+            label = self.messages.text(ROW_LABELS[f"{kind}_{what}"], {"row": row})
+        else:
+            label = self.messages.text(LABELS[part])
         if len(self.lines) == 1:
             return label
         return self.messages.text(TEXTS["product"], {"number": number, "label": label})
@@ -269,7 +280,7 @@ class Form(Entries):
         found: dict[str, str] = {}
         for question in self.questions:
             label, how = self.messages.text(question.label), self.how(question)
-            if question.is_fact or how == UNKNOWN:
+            if question.is_fact or not self.is_given(question):
                 continue
             if how == "rate":
                 found[f"{question.name}_rate"] = self.messages.text(TEXTS["in_percent"], {"label": label})
@@ -279,7 +290,8 @@ class Form(Entries):
                 found[f"{question.name}_of"] = self.messages.text(TEXTS["in_all"], {"label": label})
         for number in self.lines:
             if self.value(f"line_{number}_price"):
-                found |= {f"line_{number}_{part}": self._of_line(number, part) for part in LINE_AMOUNTS[:3]}
+                names = [f"line_{number}_{part}" for part in LINE_AMOUNTS[:3]]
+                found |= {name: self._of_line(number, name) for name in names}
         return found
 
     # What it means
@@ -294,9 +306,7 @@ class Form(Entries):
             "metrics": {},
         }
         for name in ASKED_FIRST:
-            if self.value(name) not in ("", UNKNOWN):
-                body["facts"][name] = self.value(name)
-                self.pointers[f"/facts/{name}"] = name
+            self._read_fact(self.catalog.vocabulary.facts[name], body)
         if NUMBERS in steps:
             for question in self.questions:
                 self._read_question(question, body)
@@ -307,25 +317,18 @@ class Form(Entries):
     def _read_question(self, question: Question, body: dict[str, Any]) -> None:
         name, subject = question.name, question.subject
         if isinstance(subject, Fact):
-            given = self.value(name).strip()
-            if given not in ("", UNKNOWN):
-                self.pointers[f"/facts/{name}"] = name
-                body["facts"][name] = self._fact(subject, name, given)
+            self._read_fact(subject, body)
             return
         how = self.how(question)
         seen: dict[str, Any] = {}
         if how == "rate":
-            seen["rate"] = self.percent(f"{name}_rate", missing=_GIVE_RATE)
+            seen["rate"] = self.percent(f"{name}_rate")
+        elif how == "counts" and subject.kind == "rate":
+            both = self.pair(f"{name}_count", f"{name}_of")
+            seen["count"], seen["of"] = both or (None, None)
         elif how == "counts":
-            is_rate = subject.kind == "rate"
-            nothing = is_rate and not (self.value(f"{name}_count").strip() or self.value(f"{name}_of").strip())
-            seen["count"] = self.count(f"{name}_count", missing=_GIVE_BOTH if nothing else _GIVE_COUNT)
-            if is_rate and not nothing:
-                seen["of"] = self.count(f"{name}_of", missing=_GIVE_OF)
-                self._check_pair(name, seen)
-        else:
-            return
-        if None in seen.values():
+            seen["count"] = self.count(f"{name}_count")
+        if not seen or None in seen.values():
             return
         seen |= {"window_days": question.window_days, "segment": question.segment}
         several = body["metrics"].setdefault(subject.key, [])
@@ -334,25 +337,21 @@ class Form(Entries):
         self.pointers[pointer] = f"{name}_{'rate' if how == 'rate' else 'count'}"
         several.append(seen)
 
-    def _check_pair(self, name: str, seen: Mapping[str, int | None]) -> None:
-        count, of = seen["count"], seen["of"]
-        if count is not None and of is not None and count > of:
-            self.refuse(
-                f"{name}_count",
-                say("There cannot be {count} of {of}. Type at most {of} here, or a larger total.", count=count, of=of),
-            )
-
-    def _fact(self, fact: Fact, name: str, given: str) -> Any:
-        if fact.kind == "boolean":
-            return given == "true"
+    def _read_fact(self, fact: Fact, body: dict[str, Any]) -> None:
+        self.pointers[f"/facts/{fact.key}"] = fact.key
+        given: Any = None
         if fact.kind == "integer":
-            return self.count(name)
-        return given
+            given = self.count(fact.key)
+        elif fact.kind == "date":
+            given = self.value(fact.key).strip() or None
+        elif (word := self.chosen(fact.key, fact.choices or YES_NO)) is not None:
+            given = word if fact.choices else word == "true"
+        if given is not None:
+            body["facts"][fact.key] = given
 
     def _read_prices(self, body: dict[str, Any]) -> None:
-        if self.value("established_in") not in ("", UNKNOWN):
-            body["established_in"] = self.value("established_in")
-            self.pointers["/established_in"] = "established_in"
+        if (country := self.chosen("established_in", COUNTRIES)) is not None:
+            body["established_in"] = country
         body["fixed_monthly_cost"] = self.amount("fixed_monthly_cost")
         self.pointers["/fixed_monthly_cost"] = "fixed_monthly_cost"
         lines: list[dict[str, Any]] = []
@@ -364,14 +363,17 @@ class Form(Entries):
 
     def want_product(self) -> None:
         """Refuse a form without a product: fees alone are asked for."""
-        self.refuse("line_1_category", _CHOOSE_CATEGORY)
+        self.refuse("line_1_category", self._choose_category)
+
+    @property
+    def _choose_category(self) -> Sentence:
+        return _CHOOSE_CATEGORY if self.categories else _NO_CATEGORY
 
     def _read_line(self, here: str, pointer: str) -> dict[str, Any]:
         line: dict[str, Any] = {}
-        if self.value(f"{here}category") == "":
-            self.refuse(f"{here}category", _CHOOSE_CATEGORY)
-        else:
-            line["category"] = self.value(f"{here}category")
+        line["category"] = self.chosen(f"{here}category", dict(self.categories))
+        if line["category"] is None:
+            self.refuse(f"{here}category", self._choose_category)
         for name in LINE_AMOUNTS:
             missing = say("Type the price that a buyer pays for one.") if name == "price" else None
             line[name] = self.amount(here + name, missing)
@@ -379,7 +381,7 @@ class Form(Entries):
             line[name] = self.percent(here + name, places=6)
         line["current_monthly_units"] = self.count(f"{here}current_monthly_units")
         account = "amazon" if self.value(FULFILLMENT) == "amazon" else None
-        line["fulfillment"] = self.value(f"{here}fulfillment") or account
+        line["fulfillment"] = self.chosen(f"{here}fulfillment", self.schedule.channels) or account
         self.pointers |= {f"{pointer}/{name}": here + name for name in line}
         line["scenarios"] = list(self._read_scenarios(here, pointer)) or None
         line["quantity_discounts"] = list(self._read_discounts(here, pointer)) or None
@@ -449,20 +451,26 @@ class Form(Entries):
 
     def in_order(self) -> list[tuple[str, str, str]]:
         """List the errors in the order of the form: field, what it is about, and the error."""
-        about = {name: self.messages.text(one.label) for one in self.questions for name in one.fields}
-        for number in self.lines:
-            product = self.messages.text(PRODUCTS.one, {"number": number})
-            about |= dict.fromkeys(self.line_fields(number), product)
-        place = {name: index for index, name in enumerate([*ACCOUNT_FIELDS, *about, *MONEY_FIELDS])}
+        text = self.messages.text
+        about = {name: text(LABELS[name]) for name in ACCOUNT_FIELDS}
+        about |= {name: text(one.label) for one in self.questions for name in one.fields}
+        about |= {
+            name: self._of_line(number, name)
+            for number in self.lines
+            for name in self.line_fields(number)
+            if not name.endswith("_sure")
+        }
+        about |= {name: text(LABELS[name]) for name in MONEY_FIELDS}
+        place = {name: index for index, name in enumerate(about)}
         in_order = sorted(self.errors.items(), key=lambda one: place.get(one[0], len(place)))
         return [(name, about.get(name, ""), words) for name, words in in_order]
 
 
-_GIVE_COUNT = say("Type how many there were; 0 if there were none. If you do not know, choose “I do not know”.")
 _CHOOSE_CATEGORY = say("Choose the fee category of this product.")
-_GIVE_BOTH = say("Type how many there were, and of how many in all. If you do not know, choose “I do not know”.")
-_GIVE_OF = say("Type how many there were in all. If you do not know, choose “I do not know”.")
-_GIVE_RATE = say("Type the rate in percent. If you do not know it, choose “I do not know”.")
+_NO_CATEGORY = say(
+    "No fees are known in this marketplace, so nothing can be priced. Leave the prices empty, or choose another "
+    "marketplace."
+)
 
 
 def categories_of(schedule: FeeSchedule, day: date, messages: Messages) -> list[tuple[str, str]]:

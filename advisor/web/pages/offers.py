@@ -12,7 +12,7 @@ from advisor.domain.listing import IMAGE_FORMATS
 from advisor.domain.media import MEDIA, NOT_MEDIA
 from advisor.domain.pre_sale import KINDS
 from advisor.domain.program import MARKETPLACES
-from advisor.errors import InvalidInput, say
+from advisor.errors import InvalidInput, Sentence, say
 from advisor.messages import (
     CHOICES,
     IMAGE_FORMAT_NAMES,
@@ -94,6 +94,14 @@ def named(words: tuple[str, ...], names: dict[str, str]) -> tuple[tuple[str, str
     return tuple((word, names[word]) for word in words)
 
 
+def _pair(name: str, label: Sentence, pointer: str) -> tuple[Field, Field]:
+    pair = f"{name}_count", f"{name}_of"
+    return (
+        Field(pair[0], "count", label, f"{pointer}/count", pair=pair),
+        Field(pair[1], "count", say("Of how many orders in all"), f"{pointer}/of", pair=pair),
+    )
+
+
 def pre_sale_groups(schedule: FeeSchedule, messages: Messages) -> tuple[Group, ...]:
     """List what is asked about a planned pre-sale, with the categories and channels of its marketplace."""
     categories = tuple(categories_of(schedule, today(), messages))
@@ -117,8 +125,20 @@ def pre_sale_groups(schedule: FeeSchedule, messages: Messages) -> tuple[Group, .
                     "/listed_on",
                     needed=say("Type the day on which the offer opens."),
                 ),
-                Field("release_on", "day", say("Release date, of a pre-order"), "/release_on"),
-                Field("restock_on", "day", say("Restock date, of a back-order"), "/restock_on"),
+                Field(
+                    "release_on",
+                    "day",
+                    say("Release date, of a pre-order"),
+                    "/release_on",
+                    needed=say("Type the release date of the pre-order."),
+                ),
+                Field(
+                    "restock_on",
+                    "day",
+                    say("Restock date, of a back-order"),
+                    "/restock_on",
+                    needed=say("Type the restock date of the back-order."),
+                ),
                 Field("promised_ship_on", "day", say("Promised ship date"), "/promised_ship_on"),
                 Field("earliest_delivery_on", "day", say("Earliest delivery date"), "/earliest_delivery_on"),
                 Field(
@@ -164,8 +184,22 @@ def pre_sale_groups(schedule: FeeSchedule, messages: Messages) -> tuple[Group, .
         Group(
             say("Price and costs"),
             (
-                Field("category", "choice", say("Fee category"), "/line/category", choices=categories, empty=NOT_KNOWN),
-                Field("price", "amount", say("Price for one"), "/line/price"),
+                Field(
+                    "category",
+                    "choice",
+                    say("Fee category"),
+                    "/line/category",
+                    choices=categories,
+                    needed=say("Choose the fee category, or leave price, costs and tax rate empty."),
+                    empty=NOT_KNOWN,
+                ),
+                Field(
+                    "price",
+                    "amount",
+                    say("Price for one"),
+                    "/line/price",
+                    needed=say("Type the price for one, or leave fee category, costs and tax rate empty."),
+                ),
                 Field("unit_cost", "amount", say("What one costs you"), "/line/unit_cost"),
                 Field("fulfillment_cost", "amount", say("Shipping and handling of one"), "/line/fulfillment_cost"),
                 Field("tax_rate", "percent", say("Tax rate in %"), "/line/tax_rate"),
@@ -183,20 +217,8 @@ def pre_sale_groups(schedule: FeeSchedule, messages: Messages) -> tuple[Group, .
         Group(
             say("Your rates today, and what may go wrong"),
             (
-                Field("late_count", "count", say("Late shipments, 30 days"), "/metrics/late_shipment_rate/count"),
-                Field("late_of", "count", say("Of how many orders in all"), "/metrics/late_shipment_rate/of"),
-                Field(
-                    "cancelled_count",
-                    "count",
-                    say("Cancellations, 7 days"),
-                    "/metrics/pre_fulfillment_cancellation_rate/count",
-                ),
-                Field(
-                    "cancelled_of",
-                    "count",
-                    say("Of how many orders in all"),
-                    "/metrics/pre_fulfillment_cancellation_rate/of",
-                ),
+                *_pair("late", say("Late shipments, 30 days"), "/metrics/late_shipment_rate"),
+                *_pair("cancelled", say("Cancellations, 7 days"), "/metrics/pre_fulfillment_cancellation_rate"),
                 Field("late_share", "percent", say("Late pre-orders in %"), "/late_share"),
                 Field("cancelled_share", "percent", say("Cancelled pre-orders in %"), "/cancelled_share"),
             ),
@@ -335,18 +357,18 @@ def sent(most: int, example: dict[str, str]) -> tuple[dict[str, str], str]:
 
 
 def asked(form: PlainForm, go: str, ask: Any) -> Any:
-    """Ask the service what the form means; None where another button was pressed, or something is wrong."""
+    """Ask the service what the form means; None where another button was pressed, or something is wrong.
+
+    It is asked about what can be read even where something cannot, so that all mistakes are told at once.
+    """
     if go != "check":
         form.at = form.press(go) or ""
         return None
-    body = form.read()
-    if form.errors:
-        return None
     try:
-        return ask(body)
+        answer = ask(form.read())
     except InvalidInput as error:
         form.refuse_all(error.problems)
-        return None
+    return None if form.errors else answer
 
 
 def shown(template: str, form: PlainForm, answer: Any, **values: Any) -> Response:
@@ -367,7 +389,7 @@ def shown(template: str, form: PlainForm, answer: Any, **values: Any) -> Respons
 
 
 def whole(body: dict[str, Any]) -> dict[str, Any]:
-    """Finish the body of a pre-sale check: windows of the rates, and no line without what it is about."""
+    """Finish the body of a pre-sale check: the windows of its rates."""
     windows = {"late_shipment_rate": 30, "pre_fulfillment_cancellation_rate": 7}
     for metric, seen in body.get("metrics", {}).items():
         seen["window_days"] = windows[metric]
@@ -389,6 +411,4 @@ def with_attributes(form: PlainForm, body: dict[str, Any]) -> dict[str, Any]:
         found[name.strip()] = value.strip()
     if found:
         listing["attributes"] = found
-    if form.errors:
-        raise InvalidInput([])
     return body

@@ -9,13 +9,11 @@ from typing import Any, NamedTuple
 from marshmallow import ValidationError
 
 from advisor.domain.fees import FeeSchedule
-from advisor.errors import Sentence, say
+from advisor.errors import Problem, Sentence, say
 from advisor.inputs.values import read_day
 from advisor.messages import CHOICES, Messages
-from advisor.web.pages.entries import Entries, Rows
+from advisor.web.pages.entries import UNKNOWN, YES_NO, Entries, Rows
 
-UNKNOWN = "unknown"
-YES_NO = ("true", "false")
 NOT_KNOWN = say("I do not know")
 _IN_CODES = re.compile(r"[\s-]+")
 _DAYS = re.compile(r"[\s,;、]+")
@@ -27,8 +25,9 @@ class Field:
 
     `kind` is count, percent, amount, day, days, text, name (a text without the blanks around it), code (a name in
     capitals, without blanks and hyphens), long (text of several lines), lines (a list, one a line), yes_no, choice or
-    words (a list of choices, each with a box). `needed` is said where it is left empty; without it, what is empty is
-    unknown and left out.
+    words (a list of choices, each with a box). What is left empty is unknown and left out; `needed` is said where the
+    service then misses it. `pair` has the names of two fields that belong together, how many and of how many in all, of
+    which this is one.
     """
 
     name: str
@@ -39,6 +38,7 @@ class Field:
     choices: tuple[tuple[str, str], ...] = ()
     needed: Sentence | None = None
     empty: Sentence | None = None
+    pair: tuple[str, str] | None = None
 
     @property
     def none(self) -> str:
@@ -83,6 +83,7 @@ class PlainForm(Entries):
         self.groups = groups
         self.schedule = schedule
         self.several = tuple(group.rows for group in groups if group.rows is not None)
+        self.needed: dict[str, Sentence | None] = {}
 
     # What is shown
 
@@ -147,18 +148,22 @@ class PlainForm(Entries):
         in_order = sorted(self.errors.items(), key=lambda one: order.get(one[0], len(order)))
         return [(name, places[name].about if name in places else "", words) for name, words in in_order]
 
+    def said_of(self, name: str, problem: Problem) -> str:
+        """Say of a field what the service says of its value; where it misses one, what the field says then."""
+        needed = self.needed.get(name) if problem.code == "missing" else None
+        return needed or super().said_of(name, problem)
+
     # What it means
 
     def read(self) -> dict[str, Any]:
-        """Read every field into the body of a request; `errors` holds what is wrong."""
+        """Read every field into the body of a request; `errors` holds what is wrong with what was typed."""
         body: dict[str, Any] = {}
         for group in self.groups:
             if group.rows is not None:
                 _put(body, group.pointer, self._read_rows(group, group.rows))
                 continue
             for field in group.fields:
-                self.pointers[field.pointer] = field.name
-                _put(body, field.pointer, self._read(field))
+                _put(body, field.pointer, self._read(field, field.pointer))
         return body
 
     def _read_rows(self, group: Group, rows: Rows) -> list[dict[str, Any]] | None:
@@ -170,8 +175,7 @@ class PlainForm(Entries):
                 continue
             entry: dict[str, Any] = {}
             for field in fields:
-                self.pointers[f"{group.pointer}/{len(entries)}{field.pointer}"] = field.name
-                _put(entry, field.pointer, self._read(field))
+                _put(entry, field.pointer, self._read(field, f"{group.pointer}/{len(entries)}{field.pointer}"))
             entries.append(entry)
         return self._or_none(rows.none, entries)
 
@@ -183,39 +187,41 @@ class PlainForm(Entries):
             self.refuse(box, say("You say that there are none, and give some. Untick this, or empty what you typed."))
         return entries
 
-    def _read(self, field: Field) -> Any:
-        numbers: dict[str, Callable[[str, Sentence | None], Any]] = {
+    def _read(self, field: Field, pointer: str) -> Any:
+        self.pointers[pointer] = field.name
+        self.needed[field.name] = field.needed
+        if field.kind == "words":
+            return self._ticked(field, pointer)
+        if field.pair is not None:
+            both = self.pair(*field.pair)
+            return None if both is None else both[field.pair.index(field.name)]
+        numbers: dict[str, Callable[[str], Any]] = {
             "count": self.count,
-            "percent": lambda name, missing: self.percent(name, places=6, missing=missing),
+            "percent": lambda name: self.percent(name, places=6),
             "amount": self.amount,
         }
         if field.kind in numbers:
-            return numbers[field.kind](field.name, field.needed)
-        if field.kind == "words":
-            return self._ticked(field)
+            return numbers[field.kind](field.name)
+        if field.kind == "yes_no":
+            given = self.chosen(field.name, YES_NO)
+            return None if given is None else given == "true"
         given = self.value(field.name)
-        if field.kind not in ("text", "long"):
-            given = given.strip()
-        if not given and field.kind == "choice" and field.empty is None:
-            given = field.choices[0][0]  # what a browser shows as chosen
-        if not given.strip() or given == UNKNOWN:
-            if field.needed is not None:
-                self.refuse(field.name, field.needed)
-            return None
-        return self._word(field, given)
+        if field.kind == "choice":
+            if not given.strip() and field.empty is None:
+                return field.choices[0][0]  # what a browser shows as chosen
+            return self.chosen(field.name, dict(field.choices))
+        return self._text(field, given if field.kind in ("text", "long") else given.strip()) if given.strip() else None
 
-    def _ticked(self, field: Field) -> list[str] | None:
+    def _ticked(self, field: Field, pointer: str) -> list[str] | None:
         found: list[str] = []
         for (word, _), (name, _) in zip(field.choices, self.boxes(field), strict=True):
             if self._is_typed(name):
-                self.pointers[f"{field.pointer}/{len(found)}"] = name
+                self.pointers[f"{pointer}/{len(found)}"] = name
                 found.append(word)
-        self.pointers[field.pointer] = field.none
+        self.pointers[pointer] = field.none
         return self._or_none(field.none, found)
 
-    def _word(self, field: Field, given: str) -> Any:
-        if field.kind == "yes_no":
-            return given == "true"
+    def _text(self, field: Field, given: str) -> Any:
         if field.kind == "day":
             return self._day(field.name, given)
         if field.kind == "days":

@@ -158,6 +158,7 @@ def add(pages: Blueprint, catalog: Catalog, workspaces: Workspaces) -> None:
         typed, go = sent(workspaces.settings.max_body, EXAMPLE)
         schedule = catalog.schedule(one_of_words(typed.get("marketplace"), MARKETPLACES, "US"))
         form = PlainForm(questions, typed, language(), schedule)
+        form.pointers[""] = "text"  # where to begin if nothing was said at all
         answer = asked(form, go, lambda body: checks.policy_checks(_body(body), language()))
         text = form.value("text").replace("\r\n", "\n")
         return shown("red_lines.html", form, answer, marked=marked(text, answer["findings"]) if answer else ())
@@ -165,10 +166,10 @@ def add(pages: Blueprint, catalog: Catalog, workspaces: Workspaces) -> None:
 
 def _body(body: dict[str, Any]) -> dict[str, Any]:
     """Leave a text out that was not typed, and from other texts what only a message has."""
-    one = body["texts"][0]
+    one = body.get("texts", [{}])[0]
     if "text" not in one:
-        del body["texts"]
-    elif one["kind"] != MESSAGE:
+        body.pop("texts", None)
+    elif one.get("kind", MESSAGE) != MESSAGE:
         body["texts"] = [{name: one[name] for name in ("kind", "text", "language") if name in one}]
     return body
 

@@ -58,10 +58,10 @@ def read_percent(text: str, sure: bool = False, most: int = 100, places: int = 9
     if most >= 1000 and _GROUPED.fullmatch(plain) and not plain.startswith("0"):
         raise _ambiguous(plain)
     percent = Decimal(plain.replace(",", "."))
-    if len(plain) > MOST_DIGITS:
-        raise Mistyped(say("Type a percentage with at most {places} decimals.", places=places - 2))
     if percent > most:
         raise Mistyped(say("A percentage here is at most {most}. Type the number of them in a hundred.", most=most))
+    if len(plain) > MOST_DIGITS:
+        raise Mistyped(say("Type a percentage with at most {places} decimals.", places=places - 2))
     if 0 < percent < LOWEST_SURE and not sure:
         sentence = say(
             "We read this as {percent} %. If you mean that, tick the box below; if you mean {other} %, type that.",
