@@ -629,8 +629,22 @@ def test_what_is_missed_has_remedies_by_stage_and_what_follows(client: FlaskClie
     assert assessment["if_nothing_is_done"]
     said = [one["text"] for one in remedies + assessment["if_nothing_is_done"]]
     assert [sentence for sentence in said if sentence not in page] == []
-    places = [page.index(one["text"]) for one in remedies]
-    assert places == sorted(places)
+
+
+def test_what_to_do_is_in_the_order_of_the_api(client: FlaskClient) -> None:
+    """Required misses first: a counter that only advises belongs to an earlier stage, and comes later."""
+    typed = {
+        "program": "account-health-seller-fulfilled",
+        "order_defect_rate_seller_fulfilled_60d_count": "20",
+        "order_defect_rate_seller_fulfilled_60d_of": "1000",
+        "suspected_ip_violations_180d_how": "counts",
+        "suspected_ip_violations_180d_count": "1",
+    }
+    steps = answer_of(client, typed)["assessments"][0]["next_steps"]
+    assert [steps[0]["criterion"], steps[-1]["criterion"]] == ["order-defect", "suspected-ip-violations"]
+    page = html.unescape(send(client, typed, "result"))
+    shown = re.findall(r"<li><strong>(.*?)</strong><br>", page[page.index('id="todo"') : page.index('id="ready"')])
+    assert shown == [one["text"] for one in steps]
 
 
 def test_what_has_to_be_in_place_is_answered_as_far_as_the_answers_tell(client: FlaskClient) -> None:

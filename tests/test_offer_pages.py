@@ -26,6 +26,7 @@ def send(client: FlaskClient, name: str, typed: dict[str, str], status: int = 20
 
 def test_the_list_leads_to_every_check(client: FlaskClient) -> None:
     page = client.get("/checks").text
+    assert 'href="/">Programs in reach' in page
     for name in PAGES:
         assert f'href="/checks/{name}"' in page
         assert client.get(f"/checks/{name}").status_code == 200

@@ -36,14 +36,14 @@ def assessment(one: Assessment, process: Process, messages: Messages) -> Answer:
     """Answer one program."""
     judged = tuple([each[:2] for each in one.findings])  # rule and outcome
     declared = tuple([one.account.facts.get(key) for key in process.declared])
-    stages, follows = _journey(judged, declared, one.marketplace, one.program.id, process, messages)
+    steps, stages, follows = _journey(judged, declared, one.marketplace, one.program.id, process, messages)
     return {
         "program": one.program.id,
         "verdict": one.verdict,
         "score": one.score,
         "findings": [finding(each, process, messages) for each in one.findings],
         "missing": [_missing(criterion) for criterion in one.missing],
-        "next_steps": _next_steps(one, process, messages),
+        "next_steps": steps,
         "unused": [_slot(slot) for slot in one.unused],
         "stages": stages,
         "if_nothing_is_done": follows,
@@ -79,25 +79,45 @@ def _slot(slot: Slot) -> Answer:
     return {"metric": slot.metric, "window_days": slot.window_days, "segment": slot.segment}
 
 
-def _next_steps(one: Assessment, process: Process, messages: Messages) -> list[Answer]:
-    """Say what to do about every missed criterion, required ones first, by stage of the business process."""
-    missed = [each for each in one.findings if each.outcome is Outcome.MISSED]
-    if not missed:
-        return []
-    order = [stage.id for stage in process.stages]
-    missed.sort(key=lambda each: (not each.required, order.index(each.rule.criterion.subject.stage)))
-    steps, said = [], set()
-    for each in missed:
-        criterion = each.rule.criterion
-        for remedy in process.remedies.get(criterion.subject.key, ()):
-            if remedy not in said:
-                said.add(remedy)
-                text = messages.text(remedy.text)
-                steps.append({"criterion": criterion.id, "stage": criterion.subject.stage, "text": text})
-    return steps
-
-
 Judged = tuple[tuple[Rule, Outcome], ...]
+
+
+def _next_steps(judged: Judged, process: Process, messages: Messages) -> list[Ready]:
+    """Say what to do: about required misses first, then by stage of the business process, then by effect."""
+    found: list[tuple[bool, Remedy, Rule]] = []
+    for stage in process.stages:
+        for remedy, rules in _by_effect([one for one in judged if one[0].criterion.subject.stage == stage.id], process):
+            first = min(rules, key=_is_advisory)
+            found.append((_is_advisory(first), remedy, first))
+    steps: dict[Remedy, Ready] = {}
+    for _, remedy, rule in sorted(found, key=lambda each: each[0]):
+        criterion, text = rule.criterion, messages.text(remedy.text)
+        if remedy not in steps:
+            steps[remedy] = Ready({"criterion": criterion.id, "stage": criterion.subject.stage, "text": text})
+    return list(steps.values())
+
+
+def _is_advisory(rule: Rule) -> bool:
+    return rule.threshold.level is not Level.REQUIRED
+
+
+def _by_effect(judged: Sequence[tuple[Rule, Outcome]], process: Process) -> list[tuple[Remedy, list[Rule]]]:
+    """List the remedies of what is missed with the rules that each helps with, in order of effect.
+
+    A remedy that helps with more required misses comes first, then with more misses at all, then as the data has them,
+    where the most effective come first.
+    """
+    served: dict[Remedy, list[Rule]] = {}
+    for rule, outcome in judged:
+        if outcome is Outcome.MISSED:
+            for remedy in process.remedies.get(rule.criterion.subject.key, ()):
+                served.setdefault(remedy, []).append(rule)
+
+    def effect(one: tuple[Remedy, list[Rule]]) -> tuple[int, int, int]:
+        remedy, rules = one
+        return sum(map(_is_advisory, rules)) - len(rules), -len(rules), process.order.index(remedy)
+
+    return sorted(served.items(), key=effect)
 
 
 @lru_cache(maxsize=4096)
@@ -108,8 +128,8 @@ def _journey(
     program_id: str,
     process: Process,
     messages: Messages,
-) -> tuple[list[Ready], list[Ready] | None]:
-    """Answer how each stage stands, and what follows where something required is missed.
+) -> tuple[list[Ready], list[Ready], list[Ready] | None]:
+    """Answer what to do, how each stage stands, and what follows where something required is missed.
 
     It depends on the outcomes and on the few facts that answer the checklist alone, and accounts that came out the same
     way share it; a stage of its own is shared by more of them.
@@ -123,35 +143,22 @@ def _journey(
         stages.append(_stage_of(stage, mine, ready, process, messages))
     missed = any(o is Outcome.MISSED and rule.threshold.level is Level.REQUIRED for rule, o in judged)
     follows = [consequence(one, messages) for one in process.follows if program_id in one.programs] if missed else None
-    return stages, follows
+    return _next_steps(judged, process, messages), stages, follows
 
 
 @lru_cache(maxsize=4096)
 def _stage_of(
     stage: Stage, judged: Judged, checklist: tuple[Answered, ...], process: Process, messages: Messages
 ) -> Ready:
-    """Answer how one stage stands, what is in place, and what to do about its misses in order of effect.
-
-    A remedy that helps with more required misses comes first, then with more misses at all, then as the data has them,
-    where the most effective come first.
-    """
+    """Answer how one stage stands, what is in place, and what to do about its misses in order of effect."""
     outcomes = [outcome for _, outcome in judged]
     missed = [rule for rule, outcome in judged if outcome is Outcome.MISSED]
-    served: dict[Remedy, list[Rule]] = {}
-    for rule in missed:
-        for remedy in process.remedies.get(rule.criterion.subject.key, ()):
-            served.setdefault(remedy, []).append(rule)
-
-    def effect(remedy: Remedy) -> tuple[int, int, int]:
-        required = sum(rule.threshold.level is Level.REQUIRED for rule in served[remedy])
-        return -required, -len(served[remedy]), process.order.index(remedy)
-
     return Ready(
         {
             "stage": stage.id,
             "label": messages.text(stage.label),
             **{outcome.value: outcomes.count(outcome) for outcome in Outcome},
-            "remedies": [_stage_remedy(remedy, served[remedy], messages) for remedy in sorted(served, key=effect)],
+            "remedies": [_stage_remedy(remedy, rules, messages) for remedy, rules in _by_effect(judged, process)],
             "consequences": [
                 {
                     "criterion": rule.criterion.id,

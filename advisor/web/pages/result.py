@@ -184,9 +184,15 @@ class Result:
         return charts.headroom(_ppm(seen["rate"]), _ppm(one["threshold"]), subject.good)
 
     @cached_property
-    def stages(self) -> list[Answer]:
-        """What to do, by stage in the order of the process; inside a stage the most effective first."""
-        return [stage for stage in self.assessment["stages"] if stage["remedies"]]
+    def steps(self) -> list[tuple[str, Answer, bool]]:
+        """What to do, in the order of the answer: the stage, the remedy, and whether what it helps with decides."""
+        required = {one["criterion"] for one in self.assessment["findings"] if one["level"] == "required"}
+        remedies = {
+            (stage["stage"], one["text"]): (stage["label"], one, not required.isdisjoint(one["criteria"]))
+            for stage in self.assessment["stages"]
+            for one in stage["remedies"]
+        }
+        return [remedies[step["stage"], step["text"]] for step in self.assessment["next_steps"]]
 
     @cached_property
     def ready(self) -> list[tuple[str, list[tuple[Answer, str]]]]:
