@@ -127,7 +127,7 @@ def test_a_listing_gets_the_answer_of_the_api(client: FlaskClient) -> None:
             "pre-sale",
             {"cancelled_of": ""},
             "cancelled_of",
-            "Of how many orders in all: Type how many there were in all",
+            "Cancellations, 7 days, Of how many orders in all: Type how many",
         ),
         ("pre-sale", {"restock_on": "2027-07-04"}, "restock_on", "Empty this, and type the release date"),
         ("pre-sale", {"fulfillment": "seller_prime", "prime": "false"}, "prime", "Choose another answer here"),

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from advisor.web.pages.offers import PRE_SALE_EXAMPLE
 from tests.browser.conftest import OpenPage
 from tests.browser.ground import Look, Site, no_sideways_scroll, no_violations
 from tests.browser.states import (
@@ -58,6 +59,7 @@ STATES = {
     "in a frame": ("/embed?view=compact", example(**MISSED), "result", 200),
     "shared": ("/", example(), "share", 201),
     "wrong": ("/?view=compact", example(line_1_price="", late_shipment_rate_30d_of="?"), "result", 422),
+    "pre-sale": ("/checks/pre-sale", PRE_SALE_EXAMPLE, "check", 200),
     "red lines": ("/checks/red-lines", RED_LINES, "check", 200),
     "wrong red lines": ("/checks/red-lines", RED_LINES | RED_LINES_WRONG, "check", 422),
     "wrong in a frame": ("/embed", example(line_1_price="1,234"), "result", 422),
@@ -109,6 +111,24 @@ def test_a_state_in_every_look(state: str, language: str, open_page: OpenPage) -
     page.set_viewport_size({"width": 320, "height": 256})
     no_sideways_scroll(page)
     no_violations(page)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("state", ["eligible", "pre-sale"])
+def test_a_table_of_a_result_is_read_on_a_phone_without_moving_it(
+    state: str, language: str, open_page: OpenPage
+) -> None:
+    address, typed, go, _ = STATES[state]
+    page = open_page(width=390, height=844)
+    submit(page, in_language(address, language), typed, go)
+    assert page.locator("table.cards").count() >= 1
+    for cell in page.locator("table.cards :is(th[scope=row], td)").all():
+        box = cell.bounding_box()
+        assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= 390
+    for cell in page.locator("table.cards td.wide").all():
+        assert cell.evaluate("one => one.clientWidth") > 250
+    labels = page.locator("table.cards td").evaluate_all("all => all.map(one => one.dataset.label)")
+    assert all(labels)
 
 
 def open_all(page: Page) -> None:

@@ -132,7 +132,11 @@ class PlainForm(Entries):
     def _places_of(self, field: Field) -> Iterator[tuple[str, Place]]:
         label = self.messages.say(field.label)
         if field.kind != "words":
-            yield field.name, Place(label, label, field.name)
+            about = label
+            if field.pair is not None and field.name == field.pair[1]:
+                of = next(one for group in self.groups for one in group.fields if one.name == field.pair[0])
+                about = self.messages.say(say("{row}, {label}", row=of.label, label=field.label))
+            yield field.name, Place(about, label, field.name)
             return
         for name, words in self.boxes(field):
             yield name, Place(label, self.messages.say(say("{row}, {label}", row=label, label=words)), name)
