@@ -354,7 +354,7 @@ def test_a_fact_is_asked_by_its_name(client: FlaskClient) -> None:
 def test_a_program_that_asks_an_account_nothing_says_why(client: FlaskClient) -> None:
     typed = {"program": "seller-fulfilled-prime", "fulfillment": "amazon"}
     page = send(client, typed, "refresh")
-    assert "questions is about an account with the answers before this" in page
+    assert "questions concerns an account as you described it" in page
     assert "No rule of this program holds" not in page
     assert "No rule of this program holds" in send(client, {**typed, "marketplace": "AU"}, "refresh")
 
