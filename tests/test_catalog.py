@@ -13,6 +13,7 @@ from advisor.domain.fees import FeeLine, estimate_line
 from advisor.errors import AdvisorError, DataError, DataProblem, UnknownName
 
 MALL, US, UK, IN, MX = "programs/enterprise-mall.toml", "fees/us.toml", "fees/uk.toml", "fees/in.toml", "fees/mx.toml"
+POLICIES = [f"policies/{name}.toml" for name in ("listing", "pre-sale", "red-lines")]
 MISTAKES = tomllib.loads((Path(__file__).parent / "cases" / "mistakes.toml").read_text(encoding="utf-8"))["mistake"]
 
 
@@ -30,13 +31,20 @@ def edit(data: Path, file: str, old: str, new: str) -> None:
 
 def problems_of(data: Path, file: str = "") -> list[DataProblem]:
     """Load what a file says, or everything, and return what is wrong."""
-    catalog, name = Catalog(data), Path(file).stem
+    catalog, path = Catalog(data), Path(file)
     loads: dict[str, Callable[[], object]] = {
-        "fees": lambda: catalog.schedule(name.upper()),
-        "programs": lambda: catalog.program(name),
+        "fees": lambda: catalog.schedule(path.stem.upper()),
+        "programs": lambda: catalog.program(path.stem),
+        "sources": lambda: catalog.sources,
+        "metrics": lambda: catalog.vocabulary,
+        "stages": lambda: catalog.process,
+        "b2b_share": lambda: catalog.cited_share,
+        "listing": lambda: catalog.listing,
+        "pre-sale": lambda: catalog.pre_sale,
+        "red-lines": lambda: catalog.red_lines,
     }
     with pytest.raises(DataError) as caught:
-        loads.get(file.split("/")[0], catalog.load_all)()
+        (loads.get(path.parent.name) or loads.get(path.stem, catalog.load_all))()
     return caught.value.problems
 
 
@@ -65,7 +73,7 @@ def test_a_key_of_another_source_file_is_refused(data: Path) -> None:
 )
 def test_a_file_that_is_not_toml_in_utf_8_is_refused(data: Path, file: str, content: bytes) -> None:
     (data / file).write_bytes(content)
-    found = problems_of(data)
+    found = problems_of(data, file)
     assert [(problem.file, problem.key) for problem in found] == [(file, "file")]
     assert found[0].detail.startswith("this is not TOML in UTF-8: ")
 
@@ -73,7 +81,7 @@ def test_a_file_that_is_not_toml_in_utf_8_is_refused(data: Path, file: str, cont
 @pytest.mark.parametrize("file", [US, MX, "metrics.toml", "stages.toml", "b2b_share.toml"])
 def test_a_missing_file_is_named(data: Path, file: str) -> None:
     (data / file).unlink()
-    assert problems_of(data) == [DataProblem(file, "file", "this file is missing")]
+    assert problems_of(data, file) == [DataProblem(file, "file", "this file is missing")]
 
 
 @pytest.mark.parametrize("file", ["sources/fees.toml", "sources/programs.toml"])
@@ -99,8 +107,18 @@ def test_the_mistakes_of_all_files_are_reported_at_once(data: Path) -> None:
     edit(data, US, "decimals = 2", "decimals = 9")
     edit(data, IN, 'currency = "INR"', "currency = 356")
     edit(data, MALL, 'title = "Amazon', 'heading = "Amazon')
+    for file in POLICIES:
+        edit(data, file, "[[", 'heading = "?"\n[[')
     edit(data, "stages.toml", 'label = "Listing"', 'name = "Listing"')
-    assert {problem.file for problem in problems_of(data)} == {US, IN, MALL, "stages.toml"}
+    edit(data, "b2b_share.toml", "low = ", "lowest = ")
+    found = {problem.file for problem in problems_of(data)}
+    assert found == {US, IN, MALL, *POLICIES, "stages.toml", "b2b_share.toml"}
+
+
+@pytest.mark.parametrize("file", ["metrics.toml", "sources/fees.toml"])
+def test_a_mistake_in_what_other_files_use_is_reported_too(data: Path, file: str) -> None:
+    edit(data, file, "[", "heading = 1\n[")
+    assert {problem.file for problem in problems_of(data)} == {file}
 
 
 def test_the_text_of_a_problem_names_file_and_key(data: Path) -> None:

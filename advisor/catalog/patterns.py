@@ -8,7 +8,8 @@ matter, unless they are possessive (`{0,3}+`) and never give anything back.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple, cast
 
 from advisor.domain.red_lines import Part
 
@@ -144,6 +145,7 @@ def _literal(items: Any) -> str:
     return found
 
 
+@lru_cache(1)  # who has checked a pattern then looks at what it is made of
 def _parsed(pattern: str) -> Any:
     return re._parser.parse(pattern, re.ASCII)  # type: ignore[attr-defined]
 
@@ -179,27 +181,30 @@ class _Cost(NamedTuple):
 
 def _cost(items: Any) -> _Cost:
     """Work out the cost of a sequence, from its end on: what follows decides what giving back can lead to."""
-    after = _Cost(1, 0, 0, None)
-    for kind, value in reversed(list(items)):
-        one = _cost_of(str(kind), value)
-        ways = one.ways
+    ways, steps, width, first = 1, 0, 0, cast(_Set | None, None)
+    for kind, value in reversed(items.data):
+        name = kind.name
+        if name == "LITERAL":  # most of a pattern is
+            steps, width, first = steps + 1, width + 1, _literal(value)
+            continue
+        one = _cost_of(name, value)
+        repeats = name in ("MAX_REPEAT", "MIN_REPEAT")
+        several = one.ways
         # Of one kind of character repeated, giving some back leads nowhere if what follows begins with another kind.
-        if str(kind) in ("MAX_REPEAT", "MIN_REPEAT") and after.first and len(value[2]) == 1:
-            repeated = _characters(str(value[2][0][0]), value[2][0][1])
-            if repeated is not None and not _meet(repeated, after.first):
-                ways = 1
-        first = one.first
-        if first is None:
-            first = after.first
-        elif str(kind) in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT") and value[0] == 0:
-            first = None if after.first is None else first | after.first
-        after = _Cost(
-            min(ways * after.ways, _TOO_MANY),
-            min(one.steps + ways * after.steps, _TOO_MANY),
-            one.width + after.width,
-            first,
-        )
-    return after
+        if repeats and first and len(value[2]) == 1:
+            repeated = _characters(value[2][0][0].name, value[2][0][1])
+            if repeated is not None and not _meet(repeated, first):
+                several = 1
+        if one.first is not None:
+            optional = (repeats or name == "POSSESSIVE_REPEAT") and value[0] == 0
+            if not optional:
+                first = one.first
+            elif first is not None:
+                first |= one.first
+        steps = min(one.steps + several * steps, _TOO_MANY)
+        ways = min(several * ways, _TOO_MANY)
+        width += one.width
+    return _Cost(ways, steps, width, first)
 
 
 def _cost_of(kind: str, value: Any) -> _Cost:
@@ -259,10 +264,15 @@ def _repeated(kind: str, least: int, most: int, items: Any) -> _Cost:
     return _Cost(ways, steps, most * inner.width, inner.first)
 
 
+@lru_cache(10_000)
+def _literal(character: int) -> _Set:
+    return frozenset({character})
+
+
 def _characters(kind: str, value: Any) -> _Set | None:
     """Give the characters that one element of a pattern stands for, if it stands for one character."""
     if kind == "LITERAL":
-        return frozenset({value})
+        return _literal(value)
     if kind == "NOT_LITERAL":
         return _ANY - {value}
     if kind == "ANY":
@@ -271,11 +281,11 @@ def _characters(kind: str, value: Any) -> _Set | None:
         return None
     found: set[int] = set()
     items = list(value)
-    negated = str(items[0][0]) == "NEGATE"
+    negated = items[0][0].name == "NEGATE"
     for one, what in items[negated:]:
-        if str(one) == "LITERAL":
+        if one.name == "LITERAL":
             found.add(what)
-        elif str(one) == "RANGE":
+        elif one.name == "RANGE":
             found |= {*range(what[0], min(what[1], what[0] + 5000) + 1)}
         else:
             found |= _CATEGORIES.get(str(what), _ANY)

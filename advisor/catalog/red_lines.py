@@ -180,8 +180,7 @@ class _Reader:
     def _expanded(self, pattern: str, words: Mapping[str, str] | None = None) -> str:
         """Put the lists of words into a pattern. A character that no plain text has would be sought in vain."""
         for character in set(pattern):
-            plain = self.folding.plain(character).text
-            if not character.isascii() and plain != character:
+            if not character.isascii() and (plain := self.folding.plain(character).text) != character:
                 raise UnusablePattern(f"it has {character!r}, which no text is compared with: write {plain!r}")
         return expand(pattern, self.words if words is None else words)
 
