@@ -115,6 +115,19 @@ def test_the_mistakes_of_all_files_are_reported_at_once(data: Path) -> None:
     assert found == {US, IN, MALL, *POLICIES, "stages.toml", "b2b_share.toml"}
 
 
+def test_media_of_a_category_that_no_fee_schedule_has_is_refused(data: Path) -> None:
+    edit(data, "policies/pre-sale.toml", 'categories = ["media"]', 'categories = ["medai"]')
+    file, found = "policies/pre-sale.toml", "found 'medai', which is no fee category in US"
+    assert problems_of(data) == [DataProblem(file, "media", found)]
+
+
+def test_a_program_is_refused_where_nothing_is_measured(data: Path) -> None:
+    (data / "metrics.toml").write_text("[metric]\n[fact]\n", encoding="utf-8")
+    found = problems_of(data, MALL)
+    assert {problem.file for problem in found} == {MALL}
+    assert "allowed are none here" in found[-1].detail
+
+
 @pytest.mark.parametrize("file", ["metrics.toml", "sources/fees.toml"])
 def test_a_mistake_in_what_other_files_use_is_reported_too(data: Path, file: str) -> None:
     edit(data, file, "[", "heading = 1\n[")

@@ -152,6 +152,7 @@ class Catalog:
             lambda: self.red_lines,
             *(partial(self.program, name) for name in self.program_ids),
             *(partial(self.schedule, place) for place in MARKETPLACES),
+            self._check_media,
         ]
         problems: dict[DataProblem, None] = {}
         for read in readers:
@@ -161,6 +162,16 @@ class Catalog:
                 problems |= dict.fromkeys(error.problems)
         if problems:
             raise DataError(list(problems))
+
+    def _check_media(self) -> None:
+        """Raise DataError for fee categories of media that the fee schedule of their marketplace does not have."""
+        unknown = [
+            DataProblem("policies/pre-sale.toml", "media", f"found {category!r}, which is no fee category in {place}")
+            for place, category in self.pre_sale.media
+            if category not in self.schedule(place).categories
+        ]
+        if unknown:
+            raise DataError(unknown)
 
     def confirmations(self) -> Iterator[Confirmation]:
         """Say of every number in force when it was last confirmed: read in a source, or seen in force."""

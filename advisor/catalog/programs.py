@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from advisor.catalog.tables import Table, check_sequence
+from advisor.catalog.tables import Table, check_sequence, check_unique
 from advisor.domain.advice import CitedShare
 from advisor.domain.program import (
     MARKETPLACES,
@@ -161,9 +161,7 @@ def read_program(top: Table, name: str, vocabulary: Vocabulary, sources: Sources
         note = Note(frozenset(table.words("marketplaces", MARKETPLACES)), table.text("text"), table.sources(sources))
         notes.append(note)
         table.close()
-    ids = [criterion.id for criterion in criteria]
-    for repeated in sorted({one for one in ids if ids.count(one) > 1}):
-        top.problem(f"criterion[{repeated}]", "this id stands twice; each criterion has its own")
+    check_unique(top, "criterion", [criterion.id for criterion in criteria])
     _check_scales(top, criteria, scales)
     channel = top.choice("channel", ("seller", "amazon")) if top.has("channel") else None
     program = Program(
@@ -174,11 +172,8 @@ def read_program(top: Table, name: str, vocabulary: Vocabulary, sources: Sources
 
 
 def _criterion(table: Table, vocabulary: Vocabulary, sources: Sources) -> Criterion:
-    subject: Metric | Fact
-    if table.has("fact"):
-        subject = vocabulary.facts[table.choice("fact", vocabulary.facts)]
-    else:
-        subject = vocabulary.metrics[table.choice("metric", vocabulary.metrics)]
+    of_fact = table.has("fact")
+    subject = table.named("fact", vocabulary.facts) if of_fact else table.named("metric", vocabulary.metrics)
     thresholds = [_threshold(block, subject, sources) for block in table.tables("threshold")]
     criterion = Criterion(
         id=table.text("id"),
@@ -250,12 +245,10 @@ def _bar(table: Table, subject: Metric | Fact, sources: Sources) -> Bar:
 
 def _scale(table: Table, vocabulary: Vocabulary, sources: Sources) -> Scale:
     facts = {key: fact for key, fact in vocabulary.facts.items() if fact.kind == "integer"}
-    fact = facts[table.choice("fact", facts)]
+    fact = table.named("fact", facts)
     marketplaces = frozenset(table.words("marketplaces", MARKETPLACES))
     bands = tuple(_band(each, fact, sources) for each in table.tables("band", name_by="key"))
-    keys = [band.key for band in bands]
-    for repeated in sorted({one for one in keys if keys.count(one) > 1}):
-        table.problem(f"band[{repeated}]", "this key stands twice; each band has its own")
+    check_unique(table, "band", [band.key for band in bands], "key")
     lowest, highest = fact.lowest or 0, fact.highest or 0
     due = lowest
     for band in bands:
@@ -351,9 +344,8 @@ def read_process(top: Table, vocabulary: Vocabulary, sources: Sources, programs:
         table.close()
     checklist = [_check(table, vocabulary, sources) for table in top.tables("checklist", name_by="id")]
     follows = [_consequence(table, programs, sources) for table in top.tables("follows", name_by="id")]
-    for name, ids in (("checklist", [one.id for one in checklist]), ("follows", [one.id for one in follows])):
-        for repeated in sorted({one for one in ids if ids.count(one) > 1}):
-            top.problem(f"{name}[{repeated}]", "this id stands twice; each has its own")
+    check_unique(top, "checklist", [one.id for one in checklist])
+    check_unique(top, "follows", [one.id for one in follows])
     top.close()
     by_subject = {key: tuple(found) for key, found in remedies.items()}
     tellers = [one.subject for check in checklist for one in check.answered_by]
@@ -378,12 +370,12 @@ def _teller(table: Table, vocabulary: Vocabulary) -> Teller:
     marketplaces = table.words("marketplaces", MARKETPLACES, MARKETPLACES)
     if table.has("fact"):
         facts = {key: fact for key, fact in vocabulary.facts.items() if fact.kind in ("boolean", "choice")}
-        fact = facts[table.choice("fact", facts)]
+        fact = table.named("fact", facts)
         words: tuple[FactValue, ...]
         words = (table.flag("is"),) if fact.kind == "boolean" else table.words("is", fact.choices)
         teller = Teller(fact, frozenset(marketplaces), says_yes=words)
     else:
-        metric = vocabulary.metrics[table.choice("metric", vocabulary.metrics)]
+        metric = table.named("metric", vocabulary.metrics)
         proves = table.choice("tells", ("both", "misses"), default="both") == "both"
         teller = Teller(metric, frozenset(marketplaces), proves=proves)
     table.close()

@@ -14,7 +14,7 @@ from advisor.catalog.patterns import (
     expand,
     has_host,
 )
-from advisor.catalog.tables import Table, check_sequence
+from advisor.catalog.tables import Table, check_sequence, check_unique
 from advisor.domain.declared import FACTS
 from advisor.domain.plain_text import Folding
 from advisor.domain.program import MARKETPLACES
@@ -60,8 +60,7 @@ def read_red_lines(top: Table, sources: Sources) -> RedLines:
     types.close()
     rules = tuple(reader.rule(table) for table in top.tables("rule", name_by="id"))
     ids = [rule.id for rule in rules]
-    for repeated in sorted({one for one in ids if ids.count(one) > 1}):
-        top.problem(f"rule[{repeated}]", "this id stands twice; each rule has its own")
+    check_unique(top, "rule", ids)
     for rule in rules:
         for other in sorted(rule.yields_to - set(ids)):
             top.problem(f"rule[{rule.id}].yields_to", f"found {other!r}, which is no rule")

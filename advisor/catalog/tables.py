@@ -6,18 +6,20 @@ opened the file then raises `DataError`. Nothing that was read beside a mistake 
 
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from advisor.domain.numbers import HIGHEST_AMOUNT, parse_decimal
 from advisor.domain.sources import BASES, OF_AMAZON, Dated, Source, Validity, has_address
 from advisor.errors import DataError, DataProblem
 
 _PERCENT = re.compile(r"([0-9.]+) %")
+_T = TypeVar("_T")
 
 
 def open_file(path: Path, name: str) -> "Table":
@@ -85,16 +87,24 @@ class Table:
         return self.text(key) if self.has(key) else None
 
     def choice(self, key: str, allowed: Iterable[str], default: str | None = None) -> str:
-        """Read one of the allowed words."""
+        """Read one of the allowed words; an empty one stands in where none is."""
         if default is not None and not self.has(key):
             return default
         words = list(allowed)
-        value = self._get(key, str, "one of " + ", ".join(words))
+        listed = ", ".join(words) or "none here"
+        value = self._get(key, str, f"one of {listed}")
         if value in words:
             return str(value)
         if value is not None:
-            self.problem(key, f"found {value!r}; allowed are {', '.join(words)}")
-        return words[0]
+            self.problem(key, f"found {value!r}; allowed are {listed}")
+        return words[0] if words else ""
+
+    def named(self, key: str, known: Mapping[str, _T]) -> _T:
+        """Read the name of something; where nothing has one, nothing can stand in: raises DataError at once."""
+        name = self.choice(key, known)
+        if name not in known:
+            raise DataError(self.problems)
+        return known[name]
 
     def words(
         self, key: str, allowed: Sequence[str] | None = None, default: Sequence[str] | None = None
@@ -255,6 +265,13 @@ def check_sequence(table: Table, what: str, blocks: Iterable[Dated]) -> None:
                 f"{what}: nothing holds between {earlier.end} and {later.start}; close the gap, or mark the earlier "
                 'block to_kind = "last_verified" if its source went stale',
             )
+
+
+def check_unique(table: Table, key: str, names: Iterable[str], what: str = "id") -> None:
+    """Note a name that several tables of a list have."""
+    for name, times in sorted(Counter(names).items()):
+        if times > 1:
+            table.problem(f"{key}[{name}]", f"this {what} stands twice; each has its own")
 
 
 def check_each_once(table: Table, key: str, found: Sequence[str], expected: Sequence[str]) -> None:

@@ -73,9 +73,10 @@ Post = Callable[[str, type, type, Any], Callable[[View], View]]
 
 
 class Described(Blueprint):
-    """The blueprint of the API. What documents a route is copied with each of its answers, so it has schemas as classes.
+    """The blueprint of the API. It documents answers by the classes of their schemas.
 
-    An instance is slow to copy: the application would take twice as long to start.
+    What documents a route is copied for each of its answers; with instances the application takes twice as long to
+    start.
     """
 
     @staticmethod
