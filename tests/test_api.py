@@ -23,6 +23,7 @@ from advisor.logs import HANDLER
 from advisor.messages import ADVICE_REASONS, DELIVERY_FAILURES, ERROR_CODES, REASONS, TREND_REASONS, WARNINGS
 from advisor.settings import Settings
 from advisor.web import create_app
+from tests.conftest import CATALOG
 
 POSTS = ("/v1/assessments", "/v1/assessments:batch", "/v1/fee-estimates", "/v1/advice")
 GETS = ("/v1/programs", "/v1/programs/enterprise-mall", "/v1/fee-schedules", "/v1/fee-schedules/US")
@@ -906,7 +907,7 @@ def test_health(client: FlaskClient) -> None:
 
 def test_only_trusted_hosts_are_answered_where_they_are_named() -> None:
     """Another Host is a 400 of the one shape."""
-    client = create_app(Settings(trusted_hosts=("advisor.example",))).test_client()
+    client = create_app(Settings(trusted_hosts=("advisor.example",)), CATALOG).test_client()
     assert client.get("/healthz", headers={"Host": "advisor.example"}).status_code == 200
     assert refusal(client.get("/healthz", headers={"Host": "evil.example"}), 400) == []
 

@@ -20,6 +20,7 @@ from advisor.messages import ERROR_CODES
 from advisor.settings import Settings
 from advisor.strict_json import MOST_PROBLEMS
 from advisor.web import create_app
+from tests.conftest import CATALOG
 
 ROUTES = ("/v1/assessments", "/v1/assessments:batch", "/v1/fee-estimates", "/v1/advice")
 CORPUS = tomllib.loads((Path(__file__).parent / "corpus" / "bad_json.toml").read_text(encoding="utf-8"))
@@ -250,7 +251,7 @@ def test_a_body_may_be_as_large_as_the_limit_and_no_larger(client: FlaskClient, 
 
 def test_ten_million_characters_are_too_large_or_too_long(client: FlaskClient) -> None:
     """A limit on the body comes first; where it is raised, the limit on the text holds."""
-    patient = create_app(replace(Settings(), max_body=16 * MIB, max_batch_body=16 * MIB)).test_client()
+    patient = create_app(replace(Settings(), max_body=16 * MIB, max_batch_body=16 * MIB), CATALOG).test_client()
     for route, pointer in (
         ("/v1/assessments", "/seller/name"),
         ("/v1/fee-estimates", "/lines/0/ref"),

@@ -32,6 +32,7 @@ from advisor.store import disk
 from advisor.store.database import TOO_BUSY, Database
 from advisor.web import create_app, language
 from tests.catalogs import said_in_data
+from tests.conftest import CATALOG
 
 PACKAGE = Path(__file__).parent.parent / "advisor"
 CORPUS = Path(__file__).parent / "corpus"
@@ -239,7 +240,7 @@ def test_addresses_methods_types_and_sizes(client: FlaskClient) -> None:
 
 
 def test_an_untrusted_host() -> None:
-    client = create_app(Settings(trusted_hosts=("advisor.example",))).test_client()
+    client = create_app(Settings(trusted_hosts=("advisor.example",)), CATALOG).test_client()
     for host in ("evil.example", "{evil}", "a b"):
         found = told(client, "GET", "/healthz", 400, headers={"Host": host})
         assert found["detail"] == f"Host {host!r} is not trusted."
@@ -253,7 +254,7 @@ def test_query_parameters(client: FlaskClient) -> None:
 
 def test_too_many_requests(tmp_path: Path) -> None:
     nowhere = Settings(database_url=f"sqlite:///{tmp_path}/none.db", files_dir=tmp_path, rate_limit="1 per minute")
-    client = create_app(nowhere).test_client()
+    client = create_app(nowhere, CATALOG).test_client()
     client.get("/v1/programs")
     assert "{" not in told(client, "GET", "/v1/programs", 429)["detail"]
 

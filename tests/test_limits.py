@@ -25,6 +25,7 @@ from advisor.services import keys
 from advisor.settings import Settings
 from advisor.store.database import Database
 from advisor.web import create_app
+from tests.conftest import CATALOG
 
 ACCOUNT = {"marketplace": "US"}
 SHOP = "https://shop.example"
@@ -40,7 +41,7 @@ def limited(tmp_path: Path) -> MakeClient:
     def make(limit: str | None, **more: Any) -> FlaskClient:
         nowhere = f"sqlite:///{tmp_path}/none.db"
         settings = Settings(database_url=nowhere, files_dir=tmp_path / "files", rate_limit=limit, **more)
-        return create_app(settings).test_client()
+        return create_app(settings, CATALOG).test_client()
 
     return make
 

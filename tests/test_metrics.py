@@ -18,6 +18,7 @@ from advisor.settings import Settings
 from advisor.store.database import Database, now_ms
 from advisor.store.tables import batches, webhook_deliveries, webhook_endpoints, workspaces
 from advisor.web import create_app
+from tests.conftest import CATALOG
 
 Figures = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -108,7 +109,7 @@ def test_what_waits_is_read_when_it_is_asked_for(stored_app: Any, database: Data
 
 @pytest.mark.parametrize("url", ["sqlite:////nowhere/none.db", "postgresql://127.0.0.1:9/none"])
 def test_a_database_that_is_not_there_is_a_figure_and_no_failure(url: str, tmp_path: Path) -> None:
-    app = create_app(Settings(database_url=url, files_dir=tmp_path / "files", rate_limit=None))
+    app = create_app(Settings(database_url=url, files_dir=tmp_path / "files", rate_limit=None), CATALOG)
     found = scrape(app.test_client())
     assert of(found, "advisor_database_up") == 0
     assert not any(name.startswith(("advisor_batch", "advisor_webhook")) for name, _ in found)

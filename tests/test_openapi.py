@@ -25,6 +25,7 @@ from advisor.services.webhooks import announce
 from advisor.settings import Settings
 from advisor.web import create_app
 from advisor.worker import Worker
+from tests.conftest import CATALOG
 
 # What stands beside the API: health and figures, the document itself, and the page to browse it.
 UNDOCUMENTED = {"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/docs/start.js", "/docs/{asset}"}
@@ -436,8 +437,7 @@ def test_programs_and_schedules_are_answered_as_documented(client: FlaskClient, 
 
 # Requests made of what the rule data knows: unlike those made of the document, they reach the sums.
 
-CATALOG = Catalog()
-APP = create_app(Settings(rate_limit=None))
+APP = create_app(Settings(rate_limit=None), CATALOG)
 APP.config["PROPAGATE_EXCEPTIONS"] = False
 
 

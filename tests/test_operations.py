@@ -28,6 +28,7 @@ from advisor.store import schema
 from advisor.store.database import Database
 from advisor.store.tables import sellers
 from advisor.web import create_app
+from tests.conftest import CATALOG
 
 ACCOUNT = b'{"marketplace": "US"}'
 SELLER = {"marketplace": "US"}
@@ -473,7 +474,7 @@ def test_a_postgresql_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> Non
 
 
 def ready(settings: Settings) -> tuple[int, str]:
-    app = create_app(settings)
+    app = create_app(settings, CATALOG)
     answer = app.test_client().get("/readyz")
     app.extensions["advisor.database"].close()
     if answer.status_code == 503:
@@ -503,7 +504,7 @@ def test_it_is_ready_with_a_database_of_the_right_layout_and_room(
 def test_asking_makes_no_sqlite_database(tmp_path: Path) -> None:
     settings = Settings(database_url=f"sqlite:///{tmp_path}/none.db", files_dir=tmp_path / "files", free_space=0)
     assert ready(settings)[0] == 503
-    client = create_app(settings).test_client()
+    client = create_app(settings, CATALOG).test_client()
     assert [client.get(path).status_code for path in ("/healthz", "/metrics")] == [200, 200]
     assert list(tmp_path.iterdir()) == []
 
@@ -520,7 +521,7 @@ def test_a_database_that_says_nothing_holds_nobody_up(tmp_path: Path) -> None:
         settings = Settings(
             database_url=f"postgresql://127.0.0.1:{port}/none", files_dir=tmp_path / "files", free_space=0
         )
-        app = create_app(settings)
+        app = create_app(settings, CATALOG)
         answers: list[tuple[float, int]] = []
 
         def ask() -> None:
