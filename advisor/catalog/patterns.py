@@ -65,7 +65,7 @@ def check_pattern(*several: str) -> "list[_Cost]":
         if pattern != pattern.casefold().replace("(?p<host>", "(?P<host>"):
             raise UnusablePattern("it has capital letters; texts are compared in small letters")
     try:
-        costs = [_cost(_parsed(pattern)) for pattern in several]
+        costs = [_whole_cost(pattern) for pattern in several]
     except re.error as error:
         raise UnusablePattern(f"it is no regular expression: {error}") from None
     steps, width = sum(one.steps for one in costs), max((one.width for one in costs), default=0)
@@ -177,6 +177,13 @@ class _Cost(NamedTuple):
     steps: int
     width: int
     first: _Set | None
+
+
+def _whole_cost(pattern: str) -> _Cost:
+    """Work out the cost of a pattern; plain words, which most of them are, need no parsing."""
+    if pattern.replace(" ", "a").isalnum():
+        return _Cost(1, len(pattern), len(pattern), _literal(ord(pattern[0])))
+    return _cost(_parsed(pattern))
 
 
 def _cost(items: Any) -> _Cost:
