@@ -117,10 +117,10 @@ def compile_words(several: Sequence[str]) -> Iterator[Part]:
 
 def _part(pattern: str, guard: str | None = None) -> Part:
     guarded = None if guard is None else re.compile(guard, re.ASCII)
-    return Part(re.compile(pattern, re.ASCII), guarded, _literal(_parsed(pattern)))
+    return Part(re.compile(pattern, re.ASCII), guarded, _held_by_all(_parsed(pattern)))
 
 
-def _literal(items: Any) -> str:
+def _held_by_all(items: Any) -> str:
     """Find the longest text that is in whatever a sequence matches, as far as is seen at once; there may be none."""
     found = run = ""
     for kind, value in items:
@@ -133,13 +133,13 @@ def _literal(items: Any) -> str:
             continue
         run = inner = ""
         if name == "SUBPATTERN":
-            inner = _literal(value[3])
+            inner = _held_by_all(value[3])
         elif name == "ATOMIC_GROUP":
-            inner = _literal(value)
+            inner = _held_by_all(value)
         elif name.endswith("_REPEAT") and value[0] > 0:
-            inner = _literal(value[2])
+            inner = _held_by_all(value[2])
         elif name == "BRANCH":
-            first, *others = map(_literal, value[1])
+            first, *others = map(_held_by_all, value[1])
             inner = min((one for one in first if all(one in other for other in others)), default="")
         found = max(found, inner, key=len)
     return found
@@ -182,7 +182,7 @@ class _Cost(NamedTuple):
 def _whole_cost(pattern: str) -> _Cost:
     """Work out the cost of a pattern; plain words, which most of them are, need no parsing."""
     if pattern.replace(" ", "a").isalnum():
-        return _Cost(1, len(pattern), len(pattern), _literal(ord(pattern[0])))
+        return _Cost(1, len(pattern), len(pattern), _only(ord(pattern[0])))
     return _cost(_parsed(pattern))
 
 
@@ -192,7 +192,7 @@ def _cost(items: Any) -> _Cost:
     for kind, value in reversed(items.data):
         name = kind.name
         if name == "LITERAL":  # most of a pattern is
-            steps, width, first = steps + 1, width + 1, _literal(value)
+            steps, width, first = steps + 1, width + 1, _only(value)
             continue
         one = _cost_of(name, value)
         repeats = name in ("MAX_REPEAT", "MIN_REPEAT")
@@ -272,14 +272,14 @@ def _repeated(kind: str, least: int, most: int, items: Any) -> _Cost:
 
 
 @lru_cache(10_000)
-def _literal(character: int) -> _Set:
+def _only(character: int) -> _Set:
     return frozenset({character})
 
 
 def _characters(kind: str, value: Any) -> _Set | None:
     """Give the characters that one element of a pattern stands for, if it stands for one character."""
     if kind == "LITERAL":
-        return _literal(value)
+        return _only(value)
     if kind == "NOT_LITERAL":
         return _ANY - {value}
     if kind == "ANY":
