@@ -87,7 +87,7 @@ def test_a_missing_file_is_named(data: Path, file: str) -> None:
 @pytest.mark.parametrize("file", ["sources/fees.toml", "sources/programs.toml"])
 def test_without_a_file_of_sources_nothing_that_cites_it_is_accepted(data: Path, file: str) -> None:
     (data / file).unlink()
-    assert all(problem.key.endswith(("sources", "confidence")) for problem in problems_of(data))
+    assert all(problem.key.endswith(("sources", "confidence", "basis")) for problem in problems_of(data))
 
 
 def test_every_mistake_of_a_file_is_reported_at_once(data: Path) -> None:
