@@ -313,6 +313,11 @@ def test_assess_says_what_is_missing_what_to_do_and_where_it_stands(tmp_path: Pa
     assert "An account that misses this is not eligible." in shown
     assert re.search(r"\[1\] .+, read on \d{4}-\d\d-\d\d\.\n +https://\S+\n", shown)
     unused = run("assess", body(tmp_path, ACCOUNT)).stdout
+    assert "If nothing is done" not in unused
+    critical = {"marketplace": "US", "as_of": "2026-11-22", "programs": ["account-health-seller-fulfilled"]}
+    critical |= {"facts": {"account_health_rating": 50}}
+    follows = run("assess", body(tmp_path, critical), COLUMNS="200").stdout.partition("\nIf nothing is done\n")[2]
+    assert re.match(r"(  • [^•]+: [^•]+ \[[0-9,]+\]\n){4}", follows) and "  • (not published) " in follows
     assert "Given, but read by no criterion\n  • Late shipment rate, 10 days (metrics.late_shipment_rate)\n" in unused
 
 

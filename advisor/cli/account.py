@@ -102,6 +102,7 @@ class _Account:
         self._show_other_figures()
         self._show_missing()
         self._show_next_steps()
+        show_consequences(self.to, self.assessment["if_nothing_is_done"] or [], self.sources)
         self._show_readiness()
         self._show_unused()
         if self.sources:
@@ -283,6 +284,16 @@ class _Account:
             heading(self.to, "Given, but read by no criterion")
         for one in self.assessment["unused"]:
             bullet(self.to, slot_name(one, self.catalog.vocabulary, self.messages))
+
+
+def show_consequences(to: Console, consequences: Sequence[Answer], sources: list[Answer]) -> None:
+    """Print what follows if nothing is done; what nobody publishes is marked, and doubts stand beside it."""
+    if consequences:
+        heading(to, "If nothing is done")
+    for one in consequences:
+        basis = "" if one["published"] else "(not published) "
+        doubts = f" {one['doubts']}" if one["doubts"] else ""
+        bullet(to, f"{basis}{one['label']}: {one['text']}{doubts} {cite(one['sources'], sources)}")
 
 
 def slot_name(slot: Answer, vocabulary: Vocabulary, messages: Messages) -> str:

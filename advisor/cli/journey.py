@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.console import Console
 
-from advisor.cli.account import VERDICT_STYLES, sign, slot_name
+from advisor.cli.account import VERDICT_STYLES, show_consequences, sign, slot_name
 from advisor.cli.terminal import bullet, citations, cite, heading, item, scope, text
 from advisor.domain.program import Vocabulary
 from advisor.messages import Messages
@@ -49,11 +49,7 @@ def show_stages(to: Console, answer: Answer) -> None:
         to.print(text("What can be done:"))
         for one in stage["remedies"]:
             bullet(to, f"{one['text']} {one['why']} {cite(one['sources'], sources)}")
-    heading(to, "If nothing is done")
-    for one in answer["if_nothing_is_done"]:
-        basis = "" if one["published"] else "(not published) "
-        doubts = f" {one['doubts']}" if one["doubts"] else ""
-        bullet(to, f"{basis}{one['label']}: {one['text']}{doubts} {cite(one['sources'], sources)}")
+    show_consequences(to, answer["if_nothing_is_done"], sources)
     citations(to, sources)
 
 
