@@ -324,7 +324,7 @@ def test_what_is_not_known_or_left_empty_is_unknown_and_no_mistake(client: Flask
         "Pre-fulfillment cancellation rate, 7 days",
         "Late shipment rate, 30 days",
     ]
-    assert "Chargeback rate is not given" in page
+    assert "Chargeback rate: not given" in page
     assert 'name="order_defect_rate_60d_count" value' not in page.split('id="whatif"')[1]
 
 
