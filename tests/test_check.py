@@ -560,8 +560,10 @@ def test_a_result_shows_the_other_programs_as_the_api_does(client: FlaskClient) 
     assert len(reach["programs"]) > 3
     page = html.unescape(send(client, EXAMPLE, "result"))
     table = page[page.index("Other programs, by the same numbers") :]
-    places = [table.index(one["title"]) for one in reach["programs"] if one["program"] != "enterprise-mall"]
+    listed = [one for one in (*reach["programs"], *reach["not_applicable"]) if one["program"] != "enterprise-mall"]
+    places = [table.index(one["title"]) for one in listed]
     assert places == sorted(places)
+    assert reach["not_applicable"] and table.count(">Not applicable<") == len(reach["not_applicable"])
 
 
 @pytest.mark.parametrize(

@@ -60,13 +60,6 @@ class SaleLine(FeeLineFields):
         exclude = ("fulfillment",)
 
 
-class Medium(Word):
-    """A kind of media; the former word for books is taken too."""
-
-    def read(self, value: Any) -> str:
-        return super().read("books" if value == "book" else value)
-
-
 class PreSaleRequest(Strict):
     """A planned pre-order or back-order, with the seller's current numbers to weigh it on."""
 
@@ -79,7 +72,7 @@ class PreSaleRequest(Strict):
     promised_ship_on = CountedDay()
     earliest_delivery_on = CountedDay()
     holidays = Several(CountedDay(required=True), allow_none=True, metadata={"maxItems": MOST_HOLIDAYS})
-    media = Medium((*MEDIA, NOT_MEDIA))
+    media = Word((*MEDIA, NOT_MEDIA))
     fulfillment = Word(CHANNELS)
     prime = Flag()
     stock_secured = Count(0, HIGHEST_UNITS)

@@ -232,6 +232,11 @@ class Result:
         """The other programs by the same numbers, the nearest first."""
         return [one for one in self.reach["programs"] if one["program"] != self.program.id]
 
+    @property
+    def not_for_it(self) -> list[Answer]:
+        """The other programs that are about orders of a kind that the account has not."""
+        return [one for one in self.reach.get("not_applicable", ()) if one["program"] != self.program.id]
+
     # Money
 
     @property
