@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from advisor.web.pages.offers import PRE_SALE_EXAMPLE
+from advisor.services.calculations import today
+from advisor.web.pages.offers import pre_sale_example
 from tests.browser.conftest import OpenPage
 from tests.browser.ground import Look, Site, no_sideways_scroll, no_violations
 from tests.browser.states import (
@@ -59,7 +60,7 @@ STATES = {
     "in a frame": ("/embed?view=compact", example(**MISSED), "result", 200),
     "shared": ("/", example(), "share", 201),
     "wrong": ("/?view=compact", example(line_1_price="", late_shipment_rate_30d_of="?"), "result", 422),
-    "pre-sale": ("/checks/pre-sale", PRE_SALE_EXAMPLE, "check", 200),
+    "pre-sale": ("/checks/pre-sale", pre_sale_example(today()), "check", 200),
     "red lines": ("/checks/red-lines", RED_LINES, "check", 200),
     "wrong red lines": ("/checks/red-lines", RED_LINES | RED_LINES_WRONG, "check", 422),
     "wrong in a frame": ("/embed", example(line_1_price="1,234"), "result", 422),
