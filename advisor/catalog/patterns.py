@@ -7,7 +7,7 @@ matter, unless they are possessive (`{0,3}+`) and never give anything back.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
@@ -16,6 +16,8 @@ from advisor.domain.red_lines import Part
 # The most steps that one try of a pattern may take, and the most characters that it may look at.
 MOST_STEPS = 20_000
 MOST_CHARACTERS = 2_000
+# Looking for more texts than this takes as long as the pattern itself.
+MOST_LITERALS = 8
 _TOO_MANY = 10**12
 # What may not stand before a pattern: (?<![...]), any number of them.
 _GUARD = re.compile(r"(?:\(\?<!(?:\[[^\]]*\] ?)+\))+")
@@ -117,32 +119,53 @@ def compile_words(several: Sequence[str]) -> Iterator[Part]:
 
 def _part(pattern: str, guard: str | None = None) -> Part:
     guarded = None if guard is None else re.compile(guard, re.ASCII)
-    return Part(re.compile(pattern, re.ASCII), guarded, _held_by_all(_parsed(pattern)))
+    return Part(re.compile(pattern, re.ASCII), guarded, _literals(_parsed(pattern)))
 
 
-def _held_by_all(items: Any) -> str:
-    """Find the longest text that is in whatever a sequence matches, as far as is seen at once; there may be none."""
-    found = run = ""
+def _literals(items: Any) -> tuple[str, ...]:
+    """Find texts of which one at least is in whatever a sequence matches, as far as is seen at once; none otherwise.
+
+    Of several places in the sequence the one counts that tells most.
+    """
+    found: tuple[str, ...] = ()
+    run = ""
     for kind, value in items:
         name = str(kind)
+        inner: tuple[str, ...] = ()
         if name == "LITERAL":
             run += chr(value)
-            found = max(found, run, key=len)
+            inner = (run,)
+        elif name in ("AT", "ASSERT", "ASSERT_NOT"):
             continue
-        if name in ("AT", "ASSERT", "ASSERT_NOT"):
-            continue
-        run = inner = ""
-        if name == "SUBPATTERN":
-            inner = _held_by_all(value[3])
-        elif name == "ATOMIC_GROUP":
-            inner = _held_by_all(value)
-        elif name.endswith("_REPEAT") and value[0] > 0:
-            inner = _held_by_all(value[2])
-        elif name == "BRANCH":
-            first, *others = map(_held_by_all, value[1])
-            inner = min((one for one in first if all(one in other for other in others)), default="")
-        found = max(found, inner, key=len)
+        else:
+            run = ""
+            if name == "SUBPATTERN":
+                inner = _literals(value[3])
+            elif name == "ATOMIC_GROUP":
+                inner = _literals(value)
+            elif name.endswith("_REPEAT") and value[0] > 0:
+                inner = _literals(value[2])
+            elif name == "BRANCH":
+                inner = _of_each(map(_literals, value[1]))
+        found = max(found, inner, key=_telling)
     return found
+
+
+def _of_each(branches: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    """Join what branches have, without those that have another in them; none where a branch has none, or too many."""
+    joined: set[str] = set()
+    for one in branches:
+        if not one:
+            return ()
+        joined |= set(one)
+    fewest = [one for one in joined if not any(other != one and other in one for other in joined)]
+    return tuple(sorted(fewest)) if len(fewest) <= MOST_LITERALS else ()
+
+
+def _telling(literals: tuple[str, ...]) -> tuple[int, int, int]:
+    """Say how much texts tell: three characters are as good as any, and then fewer texts are better."""
+    shortest = min(map(len, literals), default=0)
+    return min(shortest, 3), -len(literals), shortest
 
 
 @lru_cache(1)  # who has checked a pattern then looks at what it is made of

@@ -19,6 +19,7 @@ from advisor.domain.declared import FACTS
 from advisor.domain.plain_text import Folding
 from advisor.domain.program import MARKETPLACES
 from advisor.domain.red_lines import (
+    DOUBTFUL,
     IN_TEXTS,
     KINDS,
     MESSAGE,
@@ -68,7 +69,8 @@ def read_red_lines(top: Table, sources: Sources) -> RedLines:
     for table in top.tables("shield"):
         without, of_rules = reader.optional(table, "without"), frozenset(table.words("rules", ids))
         parts = (reader.part(table, "find", one) for one in _one_or_several(table, "find"))
-        shields += [Shield(part, of_rules, without) for part in parts]
+        doubtful = table.has("severity") and table.choice("severity", (DOUBTFUL,)) == DOUBTFUL
+        shields += [Shield(part, of_rules, without, doubtful) for part in parts]
         table.close()
     gaps = []
     for table in top.tables("gap", name_by="id"):

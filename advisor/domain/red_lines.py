@@ -33,18 +33,22 @@ LETTERS = {"en": re.compile("[a-z]"), "zh": re.compile("[\u3400-\u9fff]")}
 class Part:
     """A regular expression, and what may not stand before it: apart from it, so that the search can skip ahead.
 
-    `literal` is in all that it matches: a text without it is not searched.
+    One of `literals` at least is in all that it matches, if there are any: a text without them is not searched.
     """
 
     regex: re.Pattern[str]
     guard: re.Pattern[str] | None = None
-    literal: str = ""
+    literals: tuple[str, ...] = ()
 
     def find(self, text: str) -> Iterator[re.Match[str]]:
         """Find the matches one after another, none of them empty."""
         position = 0
-        if self.literal not in text:
-            return
+        for literal in self.literals:
+            if literal in text:
+                break
+        else:
+            if self.literals:
+                return
         while match := self.regex.search(text, position):
             start, end = match.span()
             if self.guard is not None and not self.guard.match(text, start):
@@ -149,12 +153,13 @@ class Rule:
 class Shield:
     """What looks like a breach of some rules and is none, such as an order number.
 
-    It shields nothing in a text that has `without` in it.
+    It shields nothing in a text that has `without` in it. What is `doubtful` may be a breach: somebody has to look.
     """
 
     part: Part
     rules: frozenset[str]
     without: re.Pattern[str] | None = None
+    doubtful: bool = False
 
     def spans(self, text: str) -> list[tuple[int, int]]:
         """Find the stretches that it shields."""
@@ -377,6 +382,9 @@ def _of_message(
 
 # Texts
 
+# Where something is found in a plain text, why, and whether it is doubtful.
+Span = tuple[int, int, str, bool]
+
 
 def _in_text(
     lines: RedLines,
@@ -387,16 +395,16 @@ def _in_text(
     declared: Declared,
     marketplace: str,
 ) -> list[Finding]:
-    found: list[tuple[Rule, Block, list[tuple[int, int, str]]]] = []
+    found: list[tuple[Rule, Block, list[Span]]] = []
     shields: dict[Shield, list[tuple[int, int]]] = {}
     search = Search(plain, lines.uncut)
     for rule, block in rules:
         if not rule.concerns(text):
             continue
-        spans = []
+        spans: list[Span] = []
         for pattern in rule.patterns:
             if text.kind in pattern.kinds and marketplace in pattern.marketplaces:
-                spans += [(start, end, pattern.reason) for start, end in search.matches(pattern)]
+                spans += [(start, end, pattern.reason, False) for start, end in search.matches(pattern)]
         if rule.fact == IN_TEXTS:
             spans += _trademarks(lines.folding, plain, declared.third_party_trademarks or ())
         if not spans:
@@ -405,15 +413,19 @@ def _in_text(
             if rule.id in shield.rules:
                 if shield not in shields:
                     shields[shield] = shield.spans(plain.text)
-                spans = _outside(spans, shields[shield])
+                kept = _outside(spans, shields[shield])
+                if shield.doubtful:
+                    kept = [span if span in kept else (*span[:3], True) for span in spans]
+                spans = kept
         found.append((rule, block, _merge(spans)))
-    by_rule = {rule.id: [(start, end) for start, end, _ in spans] for rule, _, spans in found}
+    by_rule = {rule.id: [(start, end) for start, end, *_ in spans] for rule, _, spans in found}
     findings = []
     for rule, block, spans in found:
-        stronger = _merge([(*span, "") for other in rule.yields_to for span in by_rule.get(other, ())])
-        for start, end, reason in _outside(spans, [(first, last) for first, last, _ in stronger]):
+        stronger = _merge([(*span, "", False) for other in rule.yields_to for span in by_rule.get(other, ())])
+        for start, end, reason, doubtful in _outside(spans, [(first, last) for first, last, *_ in stronger]):
+            severity = DOUBTFUL if doubtful else block.severity
             first, last = plain.span(start, end)
-            findings.append(Finding(rule, block, block.severity, reason, index, first, last))
+            findings.append(Finding(rule, block, severity, reason, index, first, last))
     return findings
 
 
@@ -546,8 +558,8 @@ def below(host: str, hosts: frozenset[str]) -> bool:
     return any(".".join(labels[number:]) in hosts for number in range(len(labels)))
 
 
-def _trademarks(folding: Folding, plain: PlainText, names: Sequence[str]) -> list[tuple[int, int, str]]:
-    found = []
+def _trademarks(folding: Folding, plain: PlainText, names: Sequence[str]) -> list[Span]:
+    found: list[Span] = []
     for name in names:
         wanted = folding.plain(name).text.strip()
         start = plain.text.find(wanted) if wanted else -1
@@ -555,7 +567,7 @@ def _trademarks(folding: Folding, plain: PlainText, names: Sequence[str]) -> lis
             end = start + len(wanted)
             before, after = plain.text[start - 1 : start], plain.text[end : end + 1]
             if not (_joined(before, wanted[0]) or _joined(wanted[-1], after)):
-                found.append((start, end, "trademark"))
+                found.append((start, end, "trademark", False))
             start = plain.text.find(wanted, end)
     return found
 
@@ -565,26 +577,30 @@ def _joined(one: str, two: str) -> bool:
     return bool(one and two) and all(each.isascii() and each.isalnum() for each in (one, two))
 
 
-def _outside(spans: list[tuple[int, int, str]], shielded: list[tuple[int, int]]) -> list[tuple[int, int, str]]:
+def _outside(spans: list[Span], shielded: list[tuple[int, int]]) -> list[Span]:
     """Leave out what overlaps a shielded stretch; those are in order and do not overlap each other."""
     starts = [start for start, _ in shielded]
     kept = []
-    for start, end, reason in spans:
-        at = bisect_left(starts, end) - 1
-        if at < 0 or shielded[at][1] <= start:
-            kept.append((start, end, reason))
+    for span in spans:
+        at = bisect_left(starts, span[1]) - 1
+        if at < 0 or shielded[at][1] <= span[0]:
+            kept.append(span)
     return kept
 
 
-def _merge(spans: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
-    """Join what overlaps; the reason is that of the stretch that begins first, the longest of them."""
-    merged: list[tuple[int, int, str]] = []
-    for start, end, reason in sorted(spans, key=lambda one: (one[0], -one[1])):
+def _merge(spans: list[Span]) -> list[Span]:
+    """Join what overlaps; the reason is that of the stretch that begins first, the longest of them.
+
+    What is certain comes before what is doubtful: together they are doubtful only if each of them is.
+    """
+    merged: list[Span] = []
+    for start, end, reason, doubtful in sorted(spans, key=lambda one: (one[0], -one[1])):
         if merged and start < merged[-1][1]:
-            first, last, earlier = merged[-1]
-            merged[-1] = (first, max(last, end), earlier)
+            first, last, earlier, so_far = merged[-1]
+            certain = so_far and not doubtful
+            merged[-1] = (first, max(last, end), reason if certain else earlier, so_far and doubtful)
         else:
-            merged.append((start, end, reason))
+            merged.append((start, end, reason, doubtful))
     return merged
 
 
