@@ -300,13 +300,3 @@ def serve(settings: Settings, tmp_path: Path) -> Iterator[Serve]:
 def pytest_xdist_auto_num_workers() -> int:
     """Run half as many processes again as there are cores: half of the time a test waits for servers and databases."""
     return max((os.cpu_count() or 1) * 3 // 2, 2)
-
-
-# The modules that take longest, most of it in waiting: begun first, none of them is left alone at the end.
-LONGEST = ("test_operations", "test_faults", "test_batch_parts", "test_concurrency", "test_red_lines", "test_worker")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest modules first; the others stay in their order."""
-    places = {name: place for place, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: places.get(item.path.stem, len(LONGEST)))
