@@ -18,7 +18,7 @@ help: ## List what there is to make
 serve: .venv/serve.stamp ## Serve http://127.0.0.1:8000; HOST and PORT change that
 	@$(BIN)/advisor serve $(ARGS)
 
-test: .venv/test.stamp ## Run the tests, in half as many processes again as there are cores
+test: .venv/test.stamp ## Run the tests, in as many processes as there are cores
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 test-browser: .venv/browser.stamp ## Run the tests of the pages in a real browser, which is installed if there is none

@@ -295,8 +295,3 @@ def serve(settings: Settings, tmp_path: Path) -> Iterator[Serve]:
         process.terminate()
     for process in started:
         process.wait(30)
-
-
-def pytest_xdist_auto_num_workers() -> int:
-    """Run half as many processes again as there are cores: half of the time a test waits for servers and databases."""
-    return max((os.cpu_count() or 1) * 3 // 2, 2)
