@@ -5,7 +5,7 @@ from datetime import date
 from advisor.answers.assessments import assessment, consequence
 from advisor.answers.parts import Answer, sources
 from advisor.catalog.programs import Process, Stage
-from advisor.domain.program import Fact, Vocabulary
+from advisor.domain.program import Fact, Program, Vocabulary
 from advisor.domain.reach import Reach, Reached
 from advisor.domain.readiness import Check
 from advisor.messages import VERDICTS, Messages
@@ -21,21 +21,17 @@ def reach(marketplace: str, as_of: date, found: Reach, process: Process, message
             for place, one in enumerate(found.programs, start=1)
         ],
         "not_applicable": [
-            {
-                "program": one.program.id,
-                "title": messages.text(one.program.title),
-                "message": _message("not_applicable", marketplace, as_of, messages),
-            }
-            for one in found.not_applicable
+            _apart(one.program, "not_applicable", marketplace, as_of, messages) for one in found.not_applicable
         ],
-        "not_covered": [
-            {
-                "program": one.id,
-                "title": messages.text(one.title),
-                "message": _message("not_covered", marketplace, as_of, messages),
-            }
-            for one in found.not_covered
-        ],
+        "not_covered": [_apart(one, "not_covered", marketplace, as_of, messages) for one in found.not_covered],
+    }
+
+
+def _apart(program: Program, why: str, marketplace: str, as_of: date, messages: Messages) -> Answer:
+    return {
+        "program": program.id,
+        "title": messages.text(program.title),
+        "message": _message(why, marketplace, as_of, messages),
     }
 
 

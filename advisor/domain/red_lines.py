@@ -415,7 +415,8 @@ def _in_text(
                     shields[shield] = shield.spans(plain.text)
                 kept = _outside(spans, shields[shield])
                 if shield.doubtful:
-                    kept = [span if span in kept else (*span[:3], True) for span in spans]
+                    clear = set(kept)
+                    kept = [span if span in clear else (*span[:3], True) for span in spans]
                 spans = kept
         found.append((rule, block, _merge(spans)))
     by_rule = {rule.id: [(start, end) for start, end, *_ in spans] for rule, _, spans in found}
