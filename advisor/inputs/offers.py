@@ -242,29 +242,38 @@ def read_pre_sale(catalog: Catalog, body: Any, today: date) -> PreSaleInput:
     )
 
 
-# The date that a kind of pre-sale has, and what is said where it is missing.
+# The date that a kind of pre-sale has, the one that it has not, and what is said where the one is missing or the other
+# is given.
 _DATES = {
-    "pre_order": ("release_on", say("A pre-order needs its release date.")),
-    "back_order": ("restock_on", say("A back-order needs its restock date.")),
+    "pre_order": (
+        "release_on",
+        "restock_on",
+        say("A pre-order needs its release date."),
+        say("A pre-order has no restock date. Give its release date instead."),
+    ),
+    "back_order": (
+        "restock_on",
+        "release_on",
+        say("A back-order needs its restock date."),
+        say("A back-order has no release date. Give its restock date instead."),
+    ),
 }
 
 
 def _without_date(data: Mapping[str, Any]) -> list[Problem]:
     """Say that the date is missing which the kind of pre-sale has."""
-    key, needed = _DATES.get(data.get("kind", ""), ("", ""))
-    return [Problem(f"/{key}", "missing", needed)] if key and data.get(key) is None else []
+    if data.get("kind") not in _DATES:
+        return []
+    key, _, needed, _ = _DATES[data["kind"]]
+    return [Problem(f"/{key}", "missing", needed)] if data.get(key) is None else []
 
 
 def _due_on(data: Mapping[str, Any], problems: list[Problem]) -> date:
     """Read the date that the kind of pre-sale has: a release or a restock."""
-    if data["kind"] == "pre_order":
-        other, instead = "restock_on", say("A pre-order has no restock date. Give its release date instead.")
-    else:
-        other, instead = "release_on", say("A back-order has no release date. Give its restock date instead.")
+    key, other, _, instead = _DATES[data["kind"]]
     if data.get(other) is not None:
         problems.append(Problem(f"/{other}", "not_allowed", instead))
     problems += _without_date(data)
-    key, _ = _DATES[data["kind"]]
     due_on: date | None = data.get(key)
     if due_on is None:
         return LAST_DAY
